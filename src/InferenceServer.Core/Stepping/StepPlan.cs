@@ -1,0 +1,89 @@
+namespace InferenceServer.Core.Stepping;
+
+/// <summary>
+/// One step's work as flat arrays, laid out so that a device can take them in one copy. Allocated once and refilled:
+/// written by the engine thread before Launch, read-only until Await returns.
+/// </summary>
+public sealed class StepPlan(int maxTokens, int maxSequences, int maxRows)
+{
+    /// <summary>Counts from 1; names the step in faults.</summary>
+    public long StepIndex { get; set; }
+
+    public int TokenCount { get; set; }
+
+    public int SequenceCount { get; set; }
+
+    public int RowCount { get; set; }
+
+    public int CopyCount { get; set; }
+
+    /// <summary>(tokens) Tokens of one sequence are adjacent and in order.</summary>
+    public int[] TokenIds { get; } = new int[maxTokens];
+
+    /// <summary>(tokens) Position in its sequence, from 0.</summary>
+    public int[] Positions { get; } = new int[maxTokens];
+
+    /// <summary>(tokens) Index into <see cref="Sequences"/>.</summary>
+    public int[] TokenSequences { get; } = new int[maxTokens];
+
+    /// <summary>(tokens) Where its key and value go: block * blockSize + offset.</summary>
+    public int[] Slots { get; } = new int[maxTokens];
+
+    public StepSequence[] Sequences { get; } = new StepSequence[maxSequences];
+
+    /// <summary>(rows) Which tokens' logits are wanted and what for.</summary>
+    public LogitsRow[] Rows { get; } = new LogitsRow[maxRows];
+
+    /// <summary>Whole blocks to copy before anything else: forks that are about to write (copy-on-write).</summary>
+    public BlockCopy[] Copies { get; } = new BlockCopy[maxSequences];
+}
+
+/// <summary>One sequence's part of a step.</summary>
+public struct StepSequence
+{
+    /// <summary>Index of its first token in the plan.</summary>
+    public int FirstToken;
+
+    public int TokenCount;
+
+    /// <summary>Tokens whose keys and values are already stored: the position of its first token here.</summary>
+    public int ComputedTokens;
+
+    /// <summary>(blocks) Physical block of each logical one. Shared with the scheduler; only the first BlockCount entries count.</summary>
+    public int[] BlockTable;
+
+    public int BlockCount;
+}
+
+/// <summary>Copy all layers' keys and values of one block to another.</summary>
+public readonly record struct BlockCopy(int Source, int Destination);
+
+public enum LogitsRowKind
+{
+    /// <summary>Choose the next token.</summary>
+    Sample,
+
+    /// <summary>Report the log-probability of <see cref="LogitsRow.TargetToken"/> (prompt log-probabilities).</summary>
+    Score,
+}
+
+/// <summary>Logits wanted after one token of the step.</summary>
+public struct LogitsRow
+{
+    /// <summary>Index of the token in the plan whose logits these are.</summary>
+    public int Token;
+
+    /// <summary>Index into the plan's sequences.</summary>
+    public int Sequence;
+
+    public LogitsRowKind Kind;
+
+    /// <summary>Kind Score: whose log-probability.</summary>
+    public int TargetToken;
+
+    /// <summary>Position that the chosen token will have: keys the random numbers.</summary>
+    public int Position;
+
+    /// <summary>How to choose; read-only during the step.</summary>
+    public SamplingState Sampling;
+}

@@ -1,0 +1,33 @@
+using InferenceServer.Core.Requests;
+
+namespace InferenceServer.Core.Stepping;
+
+/// <summary>What a step found, one a logits row. Allocated once, overwritten each step.</summary>
+public sealed class StepResult
+{
+    public StepResult(int maxRows)
+    {
+        Rows = new SampleResult[maxRows];
+        for (int i = 0; i < maxRows; i++) Rows[i].Top = new TokenLogprob[SamplingParameters.MaxTopLogprobs];
+    }
+
+    public SampleResult[] Rows { get; }
+}
+
+public struct SampleResult
+{
+    /// <summary>The chosen token, or the target of a Score row.</summary>
+    public int Token;
+
+    /// <summary>Of the raw distribution; NaN when not asked for.</summary>
+    public float Logprob;
+
+    /// <summary>How many entries of <see cref="Top"/> are valid, most likely first.</summary>
+    public int TopCount;
+
+    /// <summary>Preallocated, <see cref="SamplingParameters.MaxTopLogprobs"/> long.</summary>
+    public TokenLogprob[] Top;
+
+    /// <summary>The logits held no usable number (NaN, or nothing allowed): this sequence fails, alone.</summary>
+    public bool Failed;
+}
