@@ -2,7 +2,7 @@ using System.CommandLine;
 using System.Globalization;
 using InferenceServer.LoadBench;
 
-Option<Uri> url = new("--url") { Description = "The server, without /v1.", HelpName = "URL", DefaultValueFactory = _ => new Uri("http://127.0.0.1:8080/") };
+Option<string> url = new("--url") { Description = "The server, without /v1.", HelpName = "URL", DefaultValueFactory = _ => "http://127.0.0.1:8080" };
 Option<string?> model = new("--model") { Description = "Model id. Default: the first the server lists.", HelpName = "ID" };
 Option<string?> key = new("--api-key") { Description = "Sent as a bearer token.", HelpName = "KEY" };
 Option<bool> chat = new("--chat") { Description = "Use /v1/chat/completions with words instead of /v1/completions with token ids." };
@@ -31,7 +31,7 @@ root.SetAction(async (parsed, cancellation) =>
     {
         BenchOptions options = new()
         {
-            Url = parsed.GetRequiredValue(url),
+            Url = Uri.TryCreate(parsed.GetRequiredValue(url), UriKind.Absolute, out Uri? address) ? address : throw new FormatException("--url is no URL; write one such as http://127.0.0.1:8080."),
             Model = parsed.GetValue(model),
             ApiKey = parsed.GetValue(key),
             Chat = parsed.GetValue(chat),
