@@ -40,9 +40,10 @@ public class EngineThreadTests
         engine.Start();
         int[] counts = await Task.WhenAll(Enumerable.Range(0, 12).Select(caller => Task.Run(() => CallAsync(engine, reference, caller), Cancellation)));
         Assert.True(engine.Status.Healthy, engine.Status.Fault);
+        Assert.Empty(await engine.CheckInvariantsAsync());
         await engine.DrainAsync(Cancellation);
         engine.Dispose();
-        Assert.Empty(EngineInvariants.Check(engine.Snapshot()));
+        Assert.Empty(EngineInvariants.Check(engine.Loop.Snapshot()));
         Assert.Equal((0, 0, 0), (engine.Status.BlocksUsed, engine.Status.RequestsWaiting, engine.Status.SequencesRunning));
         Assert.True(counts.Sum() > 1_000, $"only {counts.Sum()} requests ran to their end");
         Assert.True(engine.Status.PreemptionsTotal > 0 && runner.Copies > 0 && engine.Status.PrefixHitsTotal > 0, "The pool was meant to be tight.");

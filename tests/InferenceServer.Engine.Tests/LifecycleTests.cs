@@ -117,6 +117,7 @@ public class LifecycleTests
         }
 
         Assert.False(harness.Status.Healthy);
+        Assert.IsType<InvalidOperationException>(harness.Engine.Fault);
         Assert.Equal(streams[0].Errors[0], harness.Status.Fault);
         Assert.Equal((0, 0, 0), (harness.Status.BlocksUsed, harness.Status.SequencesRunning, harness.Status.RequestsWaiting));
         RequestRejected rejection = harness.Refuse(EngineHarness.Request());

@@ -85,6 +85,6 @@ public class EngineInvariantsTests
         harness.Accept(EngineHarness.Request("two", prompt: 9, maxTokens: 20, firstToken: 100));
         harness.Accept(EngineHarness.Request("three", prompt: 9, maxTokens: 20, firstToken: 200));
         harness.Step(2);
-        return harness.Engine.Snapshot();
+        return harness.Engine.Loop.Snapshot();
     }
 }

@@ -115,7 +115,7 @@ internal sealed class SimulationRun : IDisposable
     private void CheckInvariants()
     {
         Assert.True(_engine.Status.Healthy, _engine.Status.Fault);
-        EngineSnapshot now = _engine.Snapshot();
+        EngineSnapshot now = _engine.Loop.Snapshot();
         List<string> broken = EngineInvariants.Check(now, _before);
         Assert.True(broken.Count == 0, string.Join(Environment.NewLine, broken));
         _before = now;
