@@ -6,14 +6,15 @@ namespace InferenceServer.Engine.Tests.Blocks;
 public class PrefixIndexTests
 {
     [Theory]
-    [InlineData(1)]
-    [InlineData(2)]
-    [InlineData(3)]
-    public void It_finds_what_a_dictionary_finds(int seed)
+    [InlineData(1, ulong.MaxValue)]
+    [InlineData(2, ulong.MaxValue)]
+    [InlineData(3, 3)] // four hashes for everything: nearly every look-up collides
+    [InlineData(4, 0)]
+    public void It_finds_what_a_dictionary_finds_even_when_hashes_collide(int seed, ulong hashMask)
     {
         const int Blocks = 50;
         Random random = new(seed);
-        PrefixIndex index = new(Blocks, blockSize: 2);
+        PrefixIndex index = new(Blocks, blockSize: 2, hashMask);
         Dictionary<(ulong, long, int, int), int> plain = [];
         for (int turn = 0; turn < 20_000; turn++)
         {
