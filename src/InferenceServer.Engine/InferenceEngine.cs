@@ -105,8 +105,8 @@ public sealed class InferenceEngine : IEngine, IDisposable, IAsyncDisposable
         lock (_startStop)
         {
             if (_stopping) return;
+            _gate.StartDraining(); // first: what gets in before is found by the thread's last look, and nothing gets in after
             _stopping = true;
-            _gate.StartDraining();
             _commands.Wake();
             _thread?.Join();
             if (_thread is null) Stop();

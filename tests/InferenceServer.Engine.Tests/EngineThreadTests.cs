@@ -52,7 +52,7 @@ public class EngineThreadTests
     [Fact]
     public async Task Disposing_while_callers_submit_leaves_no_stream_open()
     {
-        for (int round = 0; round < 20; round++)
+        for (int round = 0; round < 40; round++)
         {
             using EngineHarness harness = new();
             harness.Engine.Start();
