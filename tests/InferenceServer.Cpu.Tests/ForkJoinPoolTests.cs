@@ -23,6 +23,23 @@ public sealed class ForkJoinPoolTests
     }
 
     [Fact]
+    public void A_late_worker_never_claims_from_the_next_job()
+    {
+        // A short job after a long one and a long one after a short one, as fast as they go: what a worker read of one must not fit the other.
+        using ForkJoinPool pool = new(4);
+        CountingJob[] jobs = [new(2), new(64), new(3), new(17)];
+        long end = Environment.TickCount64 + 1500;
+        for (int round = 1; Environment.TickCount64 < end; round++)
+        {
+            foreach (CountingJob job in jobs) pool.Run(job, job.Runs.Length, 1, Large);
+            foreach (CountingJob job in jobs)
+            {
+                foreach (int runs in job.Runs) Assert.Equal(round, runs);
+            }
+        }
+    }
+
+    [Fact]
     public void Jobs_find_workers_that_have_parked()
     {
         using ForkJoinPool pool = new(3);
