@@ -9,12 +9,12 @@ namespace InferenceServer.Text.Tokenizers.Models;
 /// </summary>
 internal static class MergeLoop
 {
-    // Below this a scan of all ranks beats a heap: both were timed on the words of English prose.
+    // Below this a scan of all ranks beats a queue: both were timed on the words of English prose.
     private const int ScanMost = 40;
 
     /// <summary>Merges <paramref name="ids"/> in place; returns how many remain. O(n log n).</summary>
     public static int Run(MergeTable merges, Span<int> ids) =>
-        ids.Length <= ScanMost ? Scan(merges, ids) : Heap(merges, ids);
+        ids.Length <= ScanMost ? Scan(merges, ids) : Queue(merges, ids);
 
     /// <summary>The plain twin: looks at every pair for every merge. O(n²).</summary>
     internal static int Scan(MergeTable merges, Span<int> ids)
@@ -49,23 +49,22 @@ internal static class MergeLoop
         return count;
     }
 
-    /// <summary>A linked list of the symbols and a heap of the pairs; an entry whose pair has changed since is dropped when it surfaces.</summary>
-    internal static int Heap(MergeTable merges, Span<int> ids)
+    /// <summary>A linked list of the symbols and a queue of the pairs; an entry whose pair has changed since is dropped when it surfaces.</summary>
+    internal static int Queue(MergeTable merges, Span<int> ids)
     {
         int count = ids.Length;
         long[] ranks = ArrayPool<long>.Shared.Rent(count);
         int[] next = ArrayPool<int>.Shared.Rent(count);
         int[] previous = ArrayPool<int>.Shared.Rent(count);
-        PairHeap heap = new(count);
+        PairQueue pairs = new(count);
         for (int i = 0; i < count; i++)
         {
             (previous[i], next[i]) = (i - 1, i + 1);
             ranks[i] = i + 1 < count ? merges.Find(ids[i], ids[i + 1]) : MergeTable.None;
-            heap.AddUnordered(ranks[i], i);
+            pairs.Add(ranks[i], i);
         }
 
-        heap.Order();
-        while (heap.TryTake(out int rank, out int at))
+        while (pairs.TryTake(out int rank, out int at))
         {
             if (ranks[at] >> 32 != rank)
                 continue;
@@ -80,20 +79,20 @@ internal static class MergeLoop
             {
                 previous[after] = at;
                 ranks[at] = merges.Find(ids[at], ids[after]);
-                heap.Add(ranks[at], at);
+                pairs.Add(ranks[at], at);
             }
 
             if (previous[at] is >= 0 and int before)
             {
                 ranks[before] = merges.Find(ids[before], ids[at]);
-                heap.Add(ranks[before], before);
+                pairs.Add(ranks[before], before);
             }
         }
 
         int kept = 0;
         for (int i = 0; i < count; i = next[i])
             ids[kept++] = ids[i];
-        heap.Release();
+        pairs.Release();
         ArrayPool<int>.Shared.Return(previous);
         ArrayPool<int>.Shared.Return(next);
         ArrayPool<long>.Shared.Return(ranks);

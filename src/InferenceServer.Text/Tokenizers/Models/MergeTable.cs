@@ -51,7 +51,12 @@ internal sealed class MergeTable
 
     private static ulong KeyOf(int left, int right) => (ulong)(uint)left << 32 | (uint)right;
 
-    private int SlotOf(ulong key) => (int)((key ^ key >> 29) * 0x9E3779B97F4A7C15 >> _shift);
+    // Two rounds: one leaves the pairs of neighbouring ids in clusters.
+    private int SlotOf(ulong key)
+    {
+        key *= 0xFF51AFD7ED558CCD;
+        return (int)((key ^ key >> 32) * 0x9E3779B97F4A7C15 >> _shift);
+    }
 
     private struct Slot
     {

@@ -8,24 +8,8 @@ internal struct PairHeap(int capacity)
     private ulong[] _items = ArrayPool<ulong>.Shared.Rent(Math.Max(16, capacity)); // rank << 32 | position
     private int _count;
 
-    /// <summary>Adds before <see cref="Order"/>; a pair that does not merge is left out.</summary>
-    public void AddUnordered(long merge, int position)
-    {
-        if (merge != MergeTable.None)
-            _items[_count++] = Item(merge, position);
-    }
-
-    public readonly void Order()
-    {
-        for (int i = _count / 2 - 1; i >= 0; i--)
-            Sink(i, _items[i]);
-    }
-
     public void Add(long merge, int position)
     {
-        if (merge == MergeTable.None)
-            return;
-
         if (_count == _items.Length)
             Grow();
         ulong item = Item(merge, position);
@@ -35,19 +19,21 @@ internal struct PairHeap(int capacity)
         _items[at] = item;
     }
 
+    public readonly bool TryPeek(out int rank, out int position)
+    {
+        ulong top = _count > 0 ? _items[0] : 0;
+        (rank, position) = ((int)(top >> 32), (int)(uint)top);
+        return _count > 0;
+    }
+
     public bool TryTake(out int rank, out int position)
     {
-        if (_count == 0)
-        {
-            (rank, position) = (0, 0);
+        if (!TryPeek(out rank, out position))
             return false;
-        }
 
-        ulong top = _items[0];
         ulong last = _items[--_count];
         if (_count > 0)
             Sink(0, last);
-        (rank, position) = ((int)(top >> 32), (int)(uint)top);
         return true;
     }
 

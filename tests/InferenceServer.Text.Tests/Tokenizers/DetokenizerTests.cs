@@ -1,0 +1,107 @@
+using System.Text;
+using System.Text.Json.Nodes;
+using InferenceServer.Core.Text;
+using Xunit;
+
+namespace InferenceServer.Text.Tests.Tokenizers;
+
+public sealed class DetokenizerTests
+{
+    public static TheoryData<string> Names => new(TestFiles.Names);
+
+    [Theory]
+    [MemberData(nameof(Names))]
+    public void Token_by_token_gives_what_all_at_once_gives(string name)
+    {
+        ITokenizer tokenizer = TestFiles.Tokenizer(name);
+        CheckRandomTokens(tokenizer, rounds: 400);
+        foreach (string text in TestFiles.Texts().Take(200))
+        {
+            int[] ids = [.. TestFiles.Encode(tokenizer, text)];
+            Assert.Equal(tokenizer.Decode(ids, skipSpecial: false), Incrementally(tokenizer, ids, skipSpecial: false));
+        }
+    }
+
+    public static TheoryData<string> Goldens =>
+        new(File.ReadLines(TestFiles.Golden("models.jsonl")).Select(static line => JsonNode.Parse(line)!["name"]!.GetValue<string>()));
+
+    [Theory]
+    [MemberData(nameof(Goldens))]
+    public void Every_decoder_works_token_by_token(string name)
+    {
+        JsonNode row = File.ReadLines(TestFiles.Golden("models.jsonl")).Select(static line => JsonNode.Parse(line)!)
+            .Single(row => row["name"]!.GetValue<string>() == name);
+        CheckRandomTokens(TestFiles.Load(row["file"]!), rounds: 300);
+    }
+
+    [Fact]
+    public void Spaces_at_the_end_that_the_decoder_strips_are_held_until_they_are_known_to_be_the_end()
+    {
+        JsonNode file = JsonNode.Parse("""
+            {"decoder":{"type":"Sequence","decoders":[{"type":"Fuse"},{"type":"Strip","content":" ","start":1,"stop":2}]},
+             "model":{"type":"BPE","vocab":{"a":0," ":1,"b ":2},"merges":[]}}
+            """)!;
+        CheckRandomTokens(TestFiles.Load(file), rounds: 500);
+    }
+
+    [Theory]
+    [InlineData("llama3.1-rebuilt")]
+    [InlineData("llama2")]
+    public void Characters_come_out_whole_and_at_once(string name)
+    {
+        ITokenizer tokenizer = TestFiles.Tokenizer(name);
+        const string Text = "x𐎀y🦄z"; // rare characters that are several tokens
+        IDetokenizer detokenizer = tokenizer.CreateDetokenizer(skipSpecial: true);
+        List<string> parts = [];
+        foreach (int id in TestFiles.Encode(tokenizer, Text))
+            parts.Add(detokenizer.Append(id));
+        parts.Add(detokenizer.Flush());
+        Assert.Equal(Text, string.Concat(parts));
+        Assert.All(parts, static part => Assert.False(part.Length > 0 && char.IsHighSurrogate(part[^1])));
+        Assert.Contains("", parts.SkipLast(1)); // some token only began a character
+        Assert.Equal("", parts[^1]);
+    }
+
+    [Fact]
+    public void An_unfinished_character_is_flushed_as_a_replacement()
+    {
+        ITokenizer tokenizer = TestFiles.Tokenizer("llama2");
+        IDetokenizer detokenizer = tokenizer.CreateDetokenizer(skipSpecial: true);
+        Assert.Equal("", detokenizer.Append(tokenizer.FindToken("<0xE2>")!.Value));
+        Assert.Equal("", detokenizer.Append(tokenizer.FindToken("<0x82>")!.Value));
+        Assert.Equal("\uFFFD", detokenizer.Flush());
+    }
+
+    [Fact]
+    public void Unknown_ids_are_refused()
+    {
+        ITokenizer tokenizer = TestFiles.Tokenizer("gpt2");
+        Assert.Throws<ArgumentOutOfRangeException>(() => tokenizer.Decode([tokenizer.VocabularySize], false));
+        Assert.Throws<ArgumentOutOfRangeException>(() => tokenizer.Decode([-1], false));
+        Assert.Throws<ArgumentOutOfRangeException>(() => tokenizer.CreateDetokenizer(false).Append(int.MaxValue));
+    }
+
+    private static void CheckRandomTokens(ITokenizer tokenizer, int rounds)
+    {
+        const int Seed = 20_240;
+        Random random = new(Seed);
+        int[] known = [.. Enumerable.Range(0, tokenizer.VocabularySize).Where(id => Record.Exception(() => tokenizer.TokenBytes(id)) is null)];
+        for (int round = 0; round < rounds; round++)
+        {
+            // Half of the rounds draw from the first ids, where bytes and special tokens are.
+            int limit = round % 2 == 0 ? known.Length : Math.Min(known.Length, 300);
+            int[] ids = [.. Enumerable.Range(0, random.Next(12)).Select(_ => known[random.Next(limit)])];
+            foreach (bool skipSpecial in new[] { true, false })
+                Assert.Equal($"{Seed}/{round} {tokenizer.Decode(ids, skipSpecial)}", $"{Seed}/{round} {Incrementally(tokenizer, ids, skipSpecial)}");
+        }
+    }
+
+    private static string Incrementally(ITokenizer tokenizer, int[] ids, bool skipSpecial)
+    {
+        StringBuilder text = new();
+        IDetokenizer detokenizer = tokenizer.CreateDetokenizer(skipSpecial);
+        foreach (int id in ids)
+            text.Append(detokenizer.Append(id));
+        return text.Append(detokenizer.Flush()).ToString();
+    }
+}
