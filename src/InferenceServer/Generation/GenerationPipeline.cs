@@ -2,6 +2,7 @@ using System.Text.Json;
 using InferenceServer.Core.Requests;
 using InferenceServer.Core.Text;
 using InferenceServer.Hosting;
+using InferenceServer.Telemetry;
 
 namespace InferenceServer.Generation;
 
@@ -9,13 +10,20 @@ namespace InferenceServer.Generation;
 /// The way from a parsed request to tokens in the engine: resolve the model, render, encode, check lengths, submit.
 /// The same for every door. Thread-safe; holds no state of its own.
 /// </summary>
-internal sealed class GenerationPipeline(ModelRegistry models)
+internal sealed class GenerationPipeline(ModelRegistry models, ServerMetrics? metrics = null)
 {
     private static readonly JsonElement True = JsonDocument.Parse("true").RootElement;
     private static readonly JsonElement False = JsonDocument.Parse("false").RootElement;
 
     /// <summary>Exactly one of the results is set. Nothing was queued when it is the rejection.</summary>
     public (TextGeneration? Generation, RequestRejected? Rejection) Start(GenerationRequest request)
+    {
+        (TextGeneration? generation, RequestRejected? rejection) = TryStart(request);
+        if (rejection is not null) metrics?.Rejected(rejection);
+        return (generation, rejection);
+    }
+
+    private (TextGeneration? Generation, RequestRejected? Rejection) TryStart(GenerationRequest request)
     {
         if (!models.TryResolve(request.Model, out ServedModel? model, out RequestRejected? rejection)) return (null, rejection);
 

@@ -1,6 +1,7 @@
 using InferenceServer.Core.Requests;
 using InferenceServer.Core.Text;
 using InferenceServer.Hosting;
+using InferenceServer.Telemetry;
 using InferenceServer.Text.Stopping;
 
 namespace InferenceServer.Generation;
@@ -14,6 +15,7 @@ internal sealed class TextGeneration : IDisposable
     private readonly Core.Requests.Generation _generation;
     private readonly ChoiceText[] _choices;
     private readonly IReadOnlyList<int> _endTokens;
+    private readonly RequestActivity _activity;
     private bool _finished;
 
     public TextGeneration(ServedModel model, GenerationRequest request, int[] promptTokens, Core.Requests.Generation generation)
@@ -22,6 +24,7 @@ internal sealed class TextGeneration : IDisposable
         Request = request;
         PromptTokens = promptTokens;
         _generation = generation;
+        _activity = new RequestActivity(model.Id, request.RequestId);
         _endTokens = request.IgnoreEndOfSequence ? request.StopTokens : [.. model.EndTokens, .. request.StopTokens];
         _choices = new ChoiceText[request.Choices];
         for (int i = 0; i < _choices.Length; i++)
@@ -56,7 +59,9 @@ internal sealed class TextGeneration : IDisposable
 
     public void Dispose()
     {
-        if (!_finished) _generation.Cancel();
+        if (_finished) return;
+        _generation.Cancel();
+        _activity.Dispose();
     }
 
     private TextEvent? Translate(in TokenEvent token)
@@ -67,6 +72,7 @@ internal sealed class TextGeneration : IDisposable
                 return new TextEvent { Kind = TextEventKind.Prompt, Text = "", PromptLogprobs = token.PromptLogprobs };
             case TokenEventKind.Finished:
                 _finished = true;
+                _activity.Finish(token.Summary!);
                 return new TextEvent { Kind = TextEventKind.Finished, Text = "", Summary = token.Summary };
             case TokenEventKind.Token:
                 return Append(token);
