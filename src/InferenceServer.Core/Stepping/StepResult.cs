@@ -22,6 +22,9 @@ public struct SampleResult
     /// <summary>Of the raw distribution; NaN when not asked for.</summary>
     public float Logprob;
 
+    /// <summary>1 + how many tokens the raw distribution holds more likely; 0 when no log-probability was asked for.</summary>
+    public int Rank;
+
     /// <summary>How many entries of <see cref="Top"/> are valid, most likely first.</summary>
     public int TopCount;
 

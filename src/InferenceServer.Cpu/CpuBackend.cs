@@ -1,0 +1,173 @@
+using System.Diagnostics.CodeAnalysis;
+using InferenceServer.Core.Compute;
+using InferenceServer.Core.Stepping;
+using InferenceServer.Cpu.Handles;
+using InferenceServer.Cpu.Kernels;
+using InferenceServer.Cpu.Memory;
+using InferenceServer.Cpu.Ops;
+using InferenceServer.Cpu.Threads;
+
+namespace InferenceServer.Cpu;
+
+/// <summary>
+/// The compute backend of this machine's processors: weights in their own format, repacked at load; a fork-join pool; kernels chosen once by
+/// instruction set. Steps run synchronously: when an op returns, it is done. Owned by one thread at a time; all memory is
+/// freed by <see cref="Dispose"/>, after which no handle may be used. What an op computes for a token is the same, bit for bit, in any batch,
+/// on any number of threads, however its prompt was cut and wherever its blocks lie.
+/// </summary>
+public sealed partial class CpuBackend : IComputeBackend
+{
+    private readonly CpuOptions _options;
+    private readonly KernelTable _kernels;
+    private readonly ForkJoinPool _pool;
+    private readonly Workspace _workspace;
+    private readonly List<NativeBuffer> _buffers = [];
+    private readonly ProjectJob _project;
+    private readonly GateUpJob _gateUp;
+    private readonly AttentionJob _attention;
+    private readonly NormJob _norm = new();
+    private readonly RopeJob _rope = new();
+    private readonly EmbedJob _embed = new();
+    private readonly SampleJob _sample;
+    private bool _disposed;
+
+    /// <param name="options">Threads and memory.</param>
+    /// <param name="sampler">Called by several threads at once, one row each.</param>
+    public CpuBackend(CpuOptions options, ISampler sampler)
+        : this(options, sampler, KernelTable.Best)
+    {
+    }
+
+    internal CpuBackend(CpuOptions options, ISampler sampler, InstructionSet instructionSet)
+    {
+        ArgumentNullException.ThrowIfNull(options);
+        ArgumentNullException.ThrowIfNull(sampler);
+        if (options.Threads is < 0 or > 1024)
+            throw new ArgumentOutOfRangeException(nameof(options), $"Threads is {options.Threads}; expected 0 (all processors) to 1024.");
+        _options = options;
+        _kernels = KernelTable.For(instructionSet);
+        _pool = new ForkJoinPool(options.EffectiveThreads);
+        _workspace = new Workspace(_pool.Threads);
+        _project = new ProjectJob(_workspace);
+        _gateUp = new GateUpJob(_workspace);
+        _attention = new AttentionJob(_workspace);
+        _sample = new SampleJob(sampler);
+    }
+
+    public string Name => "cpu";
+
+    public string Description =>
+        $"{_pool.Threads} {(_pool.Threads == 1 ? "thread" : "threads")}, {_kernels.InstructionSet} kernels, {_buffers.Sum(b => b.Bytes) / 1048576.0:F1} MiB";
+
+    public unsafe Matrix LoadMatrix(params IReadOnlyList<HostTensor> stacked)
+    {
+        ObjectDisposedException.ThrowIf(_disposed, this);
+        if (stacked.Count == 0) throw new ArgumentException("A matrix needs at least one tensor.", nameof(stacked));
+        HostTensor first = stacked[0];
+        long rows = 0;
+        foreach (HostTensor tensor in stacked)
+        {
+            if (tensor.Type != first.Type || tensor.Columns != first.Columns)
+                throw new ArgumentException(
+                    $"Tensors stacked into one matrix must agree in type and columns: {first.Name} is {first.Type} with {first.Columns} columns, " +
+                    $"{tensor.Name} is {tensor.Type} with {tensor.Columns}.", nameof(stacked));
+            rows = checked(rows + tensor.Rows);
+        }
+
+        if (rows > int.MaxValue - Tile.GroupRows)
+            throw new ArgumentException($"{first.Name} and what is stacked on it have {rows} rows; a matrix holds at most {int.MaxValue - Tile.GroupRows}.", nameof(stacked));
+        FormatKernels kernels = _kernels[first.Type];
+        int groups = (int)((rows + Tile.GroupRows - 1) / Tile.GroupRows);
+        NativeBuffer buffer = Allocate(checked(groups * CpuMatrix.GroupBytes(first.Columns, kernels)), $"matrix {first.Name}");
+        _pool.Run(new RepackJob(stacked, kernels, first.Columns, buffer.Pointer), groups, 4, checked(rows * first.Columns));
+        return new CpuMatrix((int)rows, first.Columns, kernels, buffer);
+    }
+
+    public unsafe WeightVector LoadVector(params IReadOnlyList<HostTensor> concatenated)
+    {
+        ObjectDisposedException.ThrowIf(_disposed, this);
+        int length = 0;
+        foreach (HostTensor tensor in concatenated) length = checked(length + (int)(tensor.Rows * tensor.Columns));
+        NativeBuffer buffer = Allocate((long)CpuActivation.PaddedColumns(length) * sizeof(float), "a weight vector");
+        buffer.Clear();
+        Span<float> target = new(buffer.Floats, length);
+        foreach (HostTensor tensor in concatenated)
+        {
+            for (long row = 0; row < tensor.Rows; row++, target = target[tensor.Columns..])
+                HostValues.Widen(tensor.Row(row), tensor.Type, target[..tensor.Columns]);
+        }
+
+        return new CpuVector(length, buffer);
+    }
+
+    public unsafe RopeTable LoadRope(ReadOnlySpan<float> cosines, ReadOnlySpan<float> sines, int positions, int rotaryDim)
+    {
+        ObjectDisposedException.ThrowIf(_disposed, this);
+        long expected = (long)positions * (rotaryDim / 2);
+        if (positions < 0 || rotaryDim < 0 || rotaryDim % 2 != 0 || cosines.Length != expected || sines.Length != expected)
+            throw new ArgumentException(
+                $"A rotary table of {positions} positions x {rotaryDim} / 2 needs {expected} cosines and sines; given are {cosines.Length} and {sines.Length}.");
+        NativeBuffer buffer = Allocate(2 * expected * sizeof(float), "the rotary table");
+        cosines.CopyTo(new Span<float>(buffer.Floats, cosines.Length));
+        sines.CopyTo(new Span<float>(buffer.Floats + expected, sines.Length));
+        return new CpuRopeTable(positions, rotaryDim, buffer);
+    }
+
+    public Activation AllocateActivation(int maxRows, int columns)
+    {
+        ObjectDisposedException.ThrowIf(_disposed, this);
+        ArgumentOutOfRangeException.ThrowIfLessThan(maxRows, 1);
+        ArgumentOutOfRangeException.ThrowIfLessThan(columns, 1);
+        NativeBuffer buffer = Allocate((long)maxRows * CpuActivation.PaddedColumns(columns) * sizeof(float), $"an activation of {maxRows} x {columns}");
+        buffer.Clear();
+        _workspace.Reserve(GateUpJob.ScratchFloats(maxRows));
+        return new CpuActivation(maxRows, columns, buffer);
+    }
+
+    public KvCache AllocateKvCache(KvCacheShape shape)
+    {
+        ObjectDisposedException.ThrowIf(_disposed, this);
+        ArgumentNullException.ThrowIfNull(shape);
+        if (shape is not { Layers: > 0, KvHeads: > 0, HeadDim: > 0, BlockSize: > 0, BlockCount: > 0 } || (long)shape.BlockCount * shape.BlockSize > int.MaxValue)
+            throw new ArgumentException($"A KV cache needs positive sizes and at most {int.MaxValue} slots; asked for was {shape}.", nameof(shape));
+        return new CpuKvCache(shape, Allocate(CpuKvCache.Bytes(shape), $"the KV cache of {shape.BlockCount} blocks"));
+    }
+
+    /// <summary>One row of an activation, for tests and diagnostics. Valid until the next op writes it.</summary>
+    public unsafe ReadOnlySpan<float> ReadRow(Activation activation, int row)
+    {
+        ObjectDisposedException.ThrowIf(_disposed, this);
+        CpuActivation own = Own<CpuActivation>(activation);
+        ArgumentOutOfRangeException.ThrowIfNegative(row);
+        ArgumentOutOfRangeException.ThrowIfGreaterThanOrEqual(row, own.Rows);
+        return new ReadOnlySpan<float>(own.Row(row), own.Columns);
+    }
+
+    public void Dispose()
+    {
+        if (_disposed) return;
+        _disposed = true;
+        _pool.Dispose();
+        _workspace.Dispose();
+        foreach (NativeBuffer buffer in _buffers) buffer.Dispose();
+        _buffers.Clear();
+    }
+
+    private NativeBuffer Allocate(long bytes, string what)
+    {
+        NativeBuffer buffer = new(bytes, what, _options.HugePages);
+        _buffers.Add(buffer);
+        return buffer;
+    }
+
+    private static T Own<T>(object handle)
+        where T : class
+    {
+        if (handle is T own) return own;
+        Refuse($"This op needs a {typeof(T).Name} of this backend; it was given {handle?.GetType().Name ?? "null"}.");
+        return null;
+    }
+
+    [DoesNotReturn]
+    private static void Refuse(string message) => throw new ArgumentException(message);
+}

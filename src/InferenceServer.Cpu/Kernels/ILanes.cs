@@ -1,0 +1,24 @@
+namespace InferenceServer.Cpu.Kernels;
+
+/// <summary>
+/// Sixteen floats in the registers of one instruction set. Kernels are written once over it and specialised by the JIT, because
+/// type arguments are structs. To add an instruction set: one struct here, one row in <see cref="KernelTable"/>.
+/// </summary>
+internal unsafe interface ILanes<TSelf>
+    where TSelf : struct, ILanes<TSelf>
+{
+    static abstract TSelf Zero { get; }
+
+    static abstract TSelf Load(float* source);
+
+    static abstract void Store(TSelf lanes, float* destination);
+
+    /// <summary>weights * input + sum, fused wherever the machine can.</summary>
+    static abstract TSelf MultiplyAdd(TSelf weights, float input, TSelf sum);
+
+    /// <summary>Sixteen words of two bf16 each: their low halves, then their high halves.</summary>
+    static abstract void LoadBf16Pair(byte* source, out TSelf even, out TSelf odd);
+
+    /// <summary>Sixteen words of two f16 each, widened exactly (subnormals, infinities and NaN too).</summary>
+    static abstract void LoadF16Pair(byte* source, out TSelf even, out TSelf odd);
+}

@@ -1,0 +1,58 @@
+using InferenceServer.Models.Files;
+
+namespace InferenceServer.Models.Configuration;
+
+/// <summary>
+/// The rotary fields of config.json in their three spellings: rope_theta with rope_scaling {rope_type | type, …},
+/// and rope_parameters {rope_theta, rope_type, …} since transformers 5.
+/// </summary>
+internal static class RopeReader
+{
+    private const double DefaultTheta = 10_000; // of all four config classes
+    private const double MaxTheta = 1e12;
+    private const double MaxFactor = 1024;
+
+    public static double Theta(JsonFields json)
+    {
+        double theta = json.ObjectOrNull("rope_parameters")?.NumberOrNull("rope_theta", 1, MaxTheta)
+            ?? json.NumberOrNull("rope_theta", 1, MaxTheta) ?? DefaultTheta;
+        return theta > 1 ? theta : throw json.Wrong("rope_theta", "a number above 1");
+    }
+
+    /// <param name="json">config.json.</param>
+    /// <param name="maxPositions">max_position_embeddings.</param>
+    public static RopeScaling Scaling(JsonFields json, int maxPositions)
+    {
+        if ((json.ObjectOrNull("rope_parameters") ?? json.ObjectOrNull("rope_scaling")) is not { } rope) return RopeScaling.None;
+        string kindField = rope.Has("rope_type") ? "rope_type" : "type";
+        RopeScalingKind kind = (rope.TextOrNull(kindField) ?? "default") switch
+        {
+            "default" => RopeScalingKind.None,
+            "linear" => RopeScalingKind.Linear,
+            "dynamic" => RopeScalingKind.Dynamic,
+            "llama3" => RopeScalingKind.Llama3,
+            _ => throw rope.Wrong(kindField, "default, linear, dynamic or llama3"),
+        };
+        if (kind == RopeScalingKind.None) return RopeScaling.None;
+        RopeScaling scaling = new()
+        {
+            Kind = kind,
+            Factor = rope.Number("factor", 1, MaxFactor),
+            OriginalPositions = rope.IntOrNull("original_max_position_embeddings", 1, ConfigReader.MaxContext) ?? maxPositions,
+        };
+        return kind == RopeScalingKind.Llama3 ? WithRamp(rope, scaling) : scaling;
+    }
+
+    private static RopeScaling WithRamp(JsonFields rope, RopeScaling scaling)
+    {
+        scaling = scaling with
+        {
+            LowFrequencyFactor = rope.Number("low_freq_factor", 1e-3, MaxFactor),
+            HighFrequencyFactor = rope.Number("high_freq_factor", 1e-3, MaxFactor),
+            OriginalPositions = rope.Int("original_max_position_embeddings", 1, ConfigReader.MaxContext),
+        };
+        return scaling.HighFrequencyFactor > scaling.LowFrequencyFactor
+            ? scaling
+            : throw rope.Wrong("high_freq_factor", $"more than low_freq_factor = {scaling.LowFrequencyFactor}");
+    }
+}

@@ -1,0 +1,71 @@
+using System.IO.MemoryMappedFiles;
+
+namespace InferenceServer.Models.Files;
+
+/// <summary>
+/// A file mapped read-only, so that weights cost page cache and not heap, and files over 2 GB need no special case.
+/// Thread-safe to read until disposed; spans must not outlive it.
+/// </summary>
+internal sealed unsafe class MappedFile : IDisposable
+{
+    private readonly MemoryMappedFile _file;
+    private readonly MemoryMappedViewAccessor _view;
+    private byte* _start;
+
+    private MappedFile(MemoryMappedFile file, string path, long length)
+    {
+        _file = file;
+        Path = path;
+        Length = length;
+        _view = file.CreateViewAccessor(0, length, MemoryMappedFileAccess.Read);
+        _view.SafeMemoryMappedViewHandle.AcquirePointer(ref _start);
+        _start += _view.PointerOffset;
+    }
+
+    public string Path { get; }
+
+    public long Length { get; }
+
+    /// <exception cref="ModelLoadException">The file is missing, unreadable or empty.</exception>
+    public static MappedFile Open(string path)
+    {
+        try
+        {
+            FileInfo info = new(path);
+            if (!info.Exists) throw new ModelLoadException($"'{path}' does not exist; download the model again or correct the folder.");
+            // A symbolic link (Hugging Face caches are made of them) reports its own length, so the target is opened and asked.
+            FileStream stream = new(path, FileMode.Open, FileAccess.Read, FileShare.Read);
+            long length = stream.Length;
+            if (length == 0)
+            {
+                stream.Dispose();
+                throw new ModelLoadException($"'{path}' is empty; download it again.");
+            }
+
+            return new MappedFile(MemoryMappedFile.CreateFromFile(stream, null, 0, MemoryMappedFileAccess.Read, HandleInheritability.None, leaveOpen: false), path, length);
+        }
+        catch (Exception e) when (e is IOException or UnauthorizedAccessException)
+        {
+            throw new ModelLoadException($"'{path}' cannot be read: {e.Message}", e);
+        }
+    }
+
+    /// <summary>Bytes [offset, offset + count) of the file.</summary>
+    public ReadOnlySpan<byte> Bytes(long offset, int count)
+    {
+        ObjectDisposedException.ThrowIf(_start is null, this);
+        ArgumentOutOfRangeException.ThrowIfNegative(offset);
+        ArgumentOutOfRangeException.ThrowIfNegative(count);
+        ArgumentOutOfRangeException.ThrowIfGreaterThan(offset, Length - count);
+        return new ReadOnlySpan<byte>(_start + offset, count);
+    }
+
+    public void Dispose()
+    {
+        if (_start is null) return;
+        _start = null;
+        _view.SafeMemoryMappedViewHandle.ReleasePointer();
+        _view.Dispose();
+        _file.Dispose();
+    }
+}

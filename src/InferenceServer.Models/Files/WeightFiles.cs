@@ -1,0 +1,87 @@
+using System.Text.Json;
+using InferenceServer.Core.Compute;
+
+namespace InferenceServer.Models.Files;
+
+/// <summary>
+/// All tensors of a model folder: model.safetensors, or the shards that model.safetensors.index.json names.
+/// Thread-safe to read until disposed.
+/// </summary>
+internal sealed class WeightFiles : IDisposable
+{
+    public const string SingleName = "model.safetensors";
+    public const string IndexName = "model.safetensors.index.json";
+
+    private readonly List<SafetensorsFile> _files = [];
+    private readonly Dictionary<string, HostTensor> _tensors = [];
+
+    /// <summary>By name, from whichever file holds it.</summary>
+    public IReadOnlyDictionary<string, HostTensor> Tensors => _tensors;
+
+    /// <summary>Paths of the files that are open.</summary>
+    public IEnumerable<string> Paths => _files.Select(f => f.Path);
+
+    /// <summary>Stored bytes of all tensors.</summary>
+    public long TensorBytes => _tensors.Values.Sum(t => t.Rows * t.Columns * t.Type.Bytes());
+
+    /// <exception cref="ModelLoadException">No weights in the folder, or a broken file.</exception>
+    public static WeightFiles Open(string folder)
+    {
+        WeightFiles weights = new();
+        try
+        {
+            string single = Path.Combine(folder, SingleName), index = Path.Combine(folder, IndexName);
+            if (File.Exists(single)) weights.Add(single);
+            else if (File.Exists(index)) weights.AddShards(folder, index);
+            else throw new ModelLoadException($"'{folder}' holds neither {SingleName} nor {IndexName}; weights are read as safetensors only.");
+            return weights;
+        }
+        catch
+        {
+            weights.Dispose();
+            throw;
+        }
+    }
+
+    public void Dispose()
+    {
+        foreach (SafetensorsFile file in _files) file.Dispose();
+    }
+
+    private SafetensorsFile Add(string path)
+    {
+        SafetensorsFile file = SafetensorsFile.Open(path);
+        _files.Add(file);
+        foreach ((string name, HostTensor tensor) in file.Tensors)
+            if (!_tensors.TryAdd(name, tensor)) throw new ModelLoadException($"'{path}' holds tensor '{name}', which an earlier shard holds too.");
+        return file;
+    }
+
+    private void AddShards(string folder, string index)
+    {
+        JsonFields map = JsonFields.ReadFile(index).Object("weight_map");
+        Dictionary<string, SafetensorsFile> shards = [];
+        foreach (JsonProperty property in map.Properties())
+        {
+            string shard = map.Text(property.Name);
+            if (!shards.TryGetValue(shard, out SafetensorsFile? file))
+            {
+                CheckShardName(index, shard);
+                file = Add(Path.Combine(folder, shard));
+                shards.Add(shard, file);
+            }
+
+            if (!file.Tensors.ContainsKey(property.Name))
+                throw new ModelLoadException($"'{file.Path}' lacks tensor '{property.Name}', which '{index}' places there; download both again.");
+        }
+    }
+
+    /// <summary>A shard is a plain file name beside the index: anything else could read files outside of the folder.</summary>
+    private static void CheckShardName(string index, string shard)
+    {
+        bool plain = shard.EndsWith(".safetensors", StringComparison.Ordinal) && shard[0] != '.'
+            && shard.AsSpan().IndexOfAny("/\\:\0") < 0;
+        if (!plain)
+            throw new ModelLoadException($"'{index}' names the shard '{shard}'; expected a file name ending in .safetensors without any folder.");
+    }
+}
