@@ -72,16 +72,23 @@ public sealed class HostSampler : ISampler
         int best = LogitScan.ArgMax(logits, out float max);
         if (best < 0 || parameters.Temperature < GreedyTemperature || parameters.TopK == 1) return best;
 
+        Span<float> weights = scratch.Weights(logits.Length);
+        Filter(logits, max, parameters, weights, scratch);
+        return InverseCdf.Choose(weights, CounterRandom.Uniform(state.Seed, row.Position), scratch);
+    }
+
+    /// <summary>From edited logits to the weights that the choice is made by.</summary>
+    internal static void Filter(Span<float> logits, float max, SamplingParameters parameters, Span<float> weights, SamplerScratch scratch)
+    {
         if (parameters.TopK > 0 && parameters.TopK < logits.Length)
         {
             Threshold kept = TopSelection.KthLargest(logits, parameters.TopK, scratch);
             WeightFilters.Cut(logits, kept, float.NegativeInfinity);
         }
 
-        Span<float> weights = scratch.Weights(logits.Length);
-        double total = Softmax.Weigh(logits, max, 1f / parameters.Temperature, parameters.MinP, weights);
+        float scale = 1f / parameters.Temperature;
+        double total = Softmax.Weigh(logits, max, scale, parameters.MinP, weights);
         if (parameters.TopP < 1f) WeightFilters.TopP(weights, total, parameters.TopP, scratch);
-        if (parameters.TypicalP < 1f) WeightFilters.TypicalP(weights, logits, 1f / parameters.Temperature, parameters.TypicalP, scratch);
-        return InverseCdf.Choose(weights, CounterRandom.Uniform(state.Seed, row.Position), scratch);
+        if (parameters.TypicalP < 1f) WeightFilters.TypicalP(weights, logits, max, scale, parameters.TypicalP, scratch);
     }
 }

@@ -47,7 +47,7 @@ internal static class InverseCdf
             ReadOnlySpan<Vector256<float>> lanes = MemoryMarshal.Cast<float, Vector256<float>>(part);
             Vector256<float> sum = Vector256<float>.Zero;
             foreach (Vector256<float> lane in lanes) sum += lane;
-            sums[block] = Vector256.Sum(sum);
+            sums[block] = Lanes.Sum(sum);
             for (int i = lanes.Length * Vector256<float>.Count; i < part.Length; i++) sums[block] += part[i];
             total += sums[block];
         }

@@ -9,7 +9,7 @@ internal sealed class SamplerScratch
     [ThreadStatic]
     private static SamplerScratch? _current;
 
-    private float[] _edited = [], _weights = [], _typicality = [], _keys = [], _masses = [], _largest = [];
+    private float[] _edited = [], _weights = [], _keys = [], _masses = [], _largest = [];
     private double[] _blockSums = [];
     private int[] _ids = [];
 
@@ -20,9 +20,6 @@ internal sealed class SamplerScratch
 
     /// <summary>(vocabulary) Unnormalised probabilities; 0 = impossible.</summary>
     public Span<float> Weights(int length) => Grow(ref _weights, length);
-
-    /// <summary>(vocabulary) How typical each token is.</summary>
-    public Span<float> Typicality(int length) => Grow(ref _typicality, length);
 
     /// <summary>What a selection orders by; it is consumed.</summary>
     public Span<float> Keys(int length) => Grow(ref _keys, length);

@@ -38,7 +38,7 @@ internal static class Softmax
                 sum += weight;
             }
 
-            total += Vector256.Sum(sum);
+            total += Lanes.Sum(sum);
         }
 
         for (int i = lanes.Length * Vector256<float>.Count; i < logits.Length; i++)
@@ -61,7 +61,7 @@ internal static class Softmax
         {
             Vector256<float> sum = Vector256<float>.Zero;
             foreach (Vector256<float> lane in lanes[block..Math.Min(block + LanesPerBlock, lanes.Length)]) sum += Exp(lane - maxes);
-            total += Vector256.Sum(sum);
+            total += Lanes.Sum(sum);
         }
 
         for (int i = lanes.Length * Vector256<float>.Count; i < logits.Length; i++) total += Exp(Vector256.Create(logits[i] - max)).ToScalar();

@@ -1,4 +1,5 @@
 using System.Diagnostics;
+using System.Runtime.CompilerServices;
 using System.Runtime.InteropServices;
 using System.Runtime.Intrinsics;
 
@@ -20,37 +21,38 @@ internal static class TopSelection
     public static Threshold KthLargest(ReadOnlySpan<float> values, int k, SamplerScratch scratch)
     {
         Debug.Assert(k > 0);
-        // Twice k, so that a shrink, linear in the buffer, is paid by at least k arrivals: linear in all, whatever the order of the values.
-        Span<float> largest = scratch.Largest((int)Math.Min(values.Length, Math.Max(2L * k, 64)));
+        // Room for twice k, so that a shrink, linear in the buffer, is paid by at least k arrivals: linear in all, whatever the order of the values.
+        Span<float> largest = scratch.Largest((int)Math.Min(values.Length, Math.Max(2L * k, 64)) + Vector256<float>.Count);
         int count = 0;
         float border = float.NegativeInfinity;
         ReadOnlySpan<Vector256<float>> lanes = MemoryMarshal.Cast<float, Vector256<float>>(values);
-        for (int lane = 0; lane < lanes.Length; lane++)
-        {
-            if (!Vector256.GreaterThanAny(lanes[lane], Vector256.Create(border))) continue;
-            for (int i = lane * Vector256<float>.Count; i < (lane + 1) * Vector256<float>.Count; i++)
-                Add(values[i], k, largest, ref count, ref border, scratch);
-        }
+        foreach (Vector256<float> lane in lanes) Add(lane, k, largest, ref count, ref border, scratch);
 
-        for (int i = lanes.Length * Vector256<float>.Count; i < values.Length; i++) Add(values[i], k, largest, ref count, ref border, scratch);
+        Span<float> tail = stackalloc float[Vector256<float>.Count];
+        tail.Fill(float.NegativeInfinity);
+        values[(lanes.Length * Vector256<float>.Count)..].CopyTo(tail);
+        Add(Vector256.Create<float>(tail), k, largest, ref count, ref border, scratch);
         if (count < k) return new Threshold(float.NegativeInfinity, values.Length);
         return KthOf(largest[..count], k, scratch);
     }
 
-    private static void Add(float value, int k, Span<float> largest, ref int count, ref float border, SamplerScratch scratch)
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    private static void Add(Vector256<float> values, int k, Span<float> largest, ref int count, ref float border, SamplerScratch scratch)
     {
-        if (value <= border) return;
-        if (count == largest.Length)
-        {
-            Threshold kept = KthOf(largest, k, scratch);
-            border = kept.Border;
-            count = CompactAbove(largest, largest, border);
-            largest.Slice(count, kept.Ties).Fill(border);
-            count += kept.Ties;
-            if (value <= border) return;
-        }
+        Vector256<float> larger = Vector256.GreaterThan(values, Vector256.Create(border));
+        if (larger == Vector256<float>.Zero) return;
+        if (count > largest.Length - Vector256<float>.Count) border = Shrink(k, largest, ref count, scratch);
+        Lanes.Append(values, larger, largest, ref count);
+    }
 
-        largest[count++] = value;
+    /// <summary>Reduces the buffer to its k largest; returns the least of them.</summary>
+    private static float Shrink(int k, Span<float> largest, ref int count, SamplerScratch scratch)
+    {
+        Threshold kept = KthOf(largest[..count], k, scratch);
+        count = Compact(largest[..count], [], kept.Border, above: true);
+        largest.Slice(count, kept.Ties).Fill(kept.Border);
+        count += kept.Ties;
+        return kept.Border;
     }
 
     private static Threshold KthOf(ReadOnlySpan<float> values, int k, SamplerScratch scratch)
@@ -64,33 +66,33 @@ internal static class TopSelection
 
     /// <summary>The largest key such that the masses of all keys not below it sum to at least <paramref name="need"/>; the smallest key if none does.</summary>
     /// <param name="keys">At least one, no NaN. Consumed.</param>
-    /// <param name="masses">One a key, not negative; may be the same memory as the keys. Consumed.</param>
+    /// <param name="masses">One a key, not negative; empty where each key is its own mass. Consumed.</param>
     /// <param name="need">More than 0.</param>
     /// <param name="needed">The mass that keys equal to the border have to bring.</param>
     public static float Border(Span<float> keys, Span<float> masses, double need, out double needed)
     {
-        Debug.Assert(keys.Length > 0 && keys.Length == masses.Length && need > 0);
+        Debug.Assert(keys.Length > 0 && (masses.IsEmpty || keys.Length == masses.Length) && need > 0);
         uint random = 0x9E3779B9;
         while (true)
         {
             float pivot = MedianOfThree(keys, ref random);
-            (double above, double equal) = MassFrom(keys, masses, pivot);
+            (double above, double equal) = MassFrom(keys, masses.IsEmpty ? keys : masses, pivot);
             int kept;
             if (need <= above)
             {
-                kept = CompactAbove(keys, masses, pivot);
+                kept = Compact(keys, masses, pivot, above: true);
             }
             else
             {
                 needed = need - above;
                 if (needed <= equal) return pivot;
-                kept = CompactBelow(keys, masses, pivot);
+                kept = Compact(keys, masses, pivot, above: false);
                 if (kept == 0) return pivot; // only rounding can ask for more than there is
                 need = needed - equal;
             }
 
             keys = keys[..kept];
-            masses = masses[..kept];
+            if (!masses.IsEmpty) masses = masses[..kept];
         }
     }
 
@@ -102,12 +104,8 @@ internal static class TopSelection
         int count = 0;
         for (int lane = 0; lane < lanes.Length; lane++)
         {
-            if (!Vector256.GreaterThanOrEqualAny(lanes[lane], floors)) continue;
-            foreach (float value in values.Slice(lane * Vector256<float>.Count, Vector256<float>.Count))
-            {
-                destination[count] = value; // count never passes the index of the value, which lies inside
-                count += value >= floor ? 1 : 0;
-            }
+            Vector256<float> kept = Vector256.GreaterThanOrEqual(lanes[lane], floors);
+            if (kept != Vector256<float>.Zero) Lanes.Append(lanes[lane], kept, destination, ref count);
         }
 
         foreach (float value in values[(lanes.Length * Vector256<float>.Count)..])
@@ -144,8 +142,8 @@ internal static class TopSelection
                 blockEqual += massLanes[i] & Vector256.Equals(keyLanes[i], pivots);
             }
 
-            above += Vector256.Sum(blockAbove);
-            equal += Vector256.Sum(blockEqual);
+            above += Lanes.Sum(blockAbove);
+            equal += Lanes.Sum(blockEqual);
         }
 
         for (int i = keyLanes.Length * Vector256<float>.Count; i < keys.Length; i++)
@@ -157,28 +155,30 @@ internal static class TopSelection
         return (above, equal);
     }
 
-    /// <summary>Both compactions write always and advance sometimes: a branch on random data would cost ten times the store.</summary>
-    private static int CompactAbove(Span<float> keys, Span<float> masses, float pivot)
+    /// <summary>Moves the side of the pivot that is wanted to the front, in order; returns how many.</summary>
+    /// <param name="keys">Compacted in place.</param>
+    /// <param name="masses">Moved along with the keys; empty when there are none.</param>
+    /// <param name="pivot">Itself on neither side.</param>
+    /// <param name="above">Which side is wanted.</param>
+    private static int Compact(Span<float> keys, Span<float> masses, float pivot, bool above)
     {
-        int kept = 0;
-        for (int i = 0; i < keys.Length; i++)
+        ReadOnlySpan<Vector256<float>> keyLanes = MemoryMarshal.Cast<float, Vector256<float>>(keys);
+        ReadOnlySpan<Vector256<float>> massLanes = MemoryMarshal.Cast<float, Vector256<float>>(masses);
+        Vector256<float> pivots = Vector256.Create(pivot);
+        int kept = 0, keptMasses = 0;
+        for (int lane = 0; lane < keyLanes.Length; lane++)
         {
-            float key = keys[i];
-            (keys[kept], masses[kept]) = (key, masses[i]);
-            kept += key > pivot ? 1 : 0;
+            Vector256<float> key = keyLanes[lane];
+            Vector256<float> wanted = above ? Vector256.GreaterThan(key, pivots) : Vector256.LessThan(key, pivots);
+            if (!masses.IsEmpty) Lanes.Append(massLanes[lane], wanted, masses, ref keptMasses);
+            Lanes.Append(key, wanted, keys, ref kept);
         }
 
-        return kept;
-    }
-
-    private static int CompactBelow(Span<float> keys, Span<float> masses, float pivot)
-    {
-        int kept = 0;
-        for (int i = 0; i < keys.Length; i++)
+        for (int i = keyLanes.Length * Vector256<float>.Count; i < keys.Length; i++)
         {
-            float key = keys[i];
-            (keys[kept], masses[kept]) = (key, masses[i]);
-            kept += key < pivot ? 1 : 0;
+            if (!(above ? keys[i] > pivot : keys[i] < pivot)) continue;
+            if (!masses.IsEmpty) masses[kept] = masses[i];
+            keys[kept++] = keys[i];
         }
 
         return kept;
