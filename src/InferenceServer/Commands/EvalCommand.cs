@@ -35,8 +35,8 @@ internal static class EvalCommand
 
     private static async Task<int> RunAsync(ServerOptions options, string? file, bool showWrong, CancellationToken cancellation)
     {
-        ModelSource source = ModelSource.Resolve(options.Model);
-        string path = file ?? GoldensOf(source, options.Model);
+        ServedSource source = ServedSource.Resolve(options.Model);
+        string path = file ?? GoldensOf(source);
         IReadOnlyList<GoldenQuestion> questions = GoldenQuestion.ReadFile(path);
         await using LoadedModel model = await ModelLoader.LoadAsync(source, options, null, NullLogger.Instance, cancellation);
         EvaluationReport report = await Evaluator.RunAsync(model.Served, questions, cancellation);
@@ -47,7 +47,7 @@ internal static class EvalCommand
         return 1;
     }
 
-    private static string GoldensOf(ModelSource source, ModelOptions options) => source.Manifest?.Goldens is { } goldens
-        ? Path.Combine(ModelSource.OpenCatalog(options.ManifestFolder).Folder, goldens.File)
+    private static string GoldensOf(ServedSource source) => source.Manifest is { } manifest && source.Catalog!.GoldensOf(manifest) is { } file
+        ? file
         : throw new StartupException($"'{source.ServedId}' has no manifest that names golden questions; give them with --goldens FILE.");
 }

@@ -9,21 +9,22 @@ internal static class ModelsCommands
 {
     public static Command Create()
     {
-        Command models = new("models", "What models-manifest knows: list, show ID, verify ID.");
+        Command models = new("models", "What models-manifest knows: list, show ID, verify [ID].");
         Option<string?> manifest = new("--manifest") { Description = "Folder of the manifests. Default: models-manifest beside the program or above the working directory.", HelpName = "FOLDER", Recursive = true };
         models.Options.Add(manifest);
 
-        Command list = new("list", "All models, a line each, and whether their files are here.");
-        list.SetAction(parsed => Run(parsed.GetValue(manifest), catalog => ModelsCommand.List(catalog, Console.Out)));
+        Command list = new("list", "All models, a line each.");
+        list.SetAction(parsed => Run(parsed.GetValue(manifest), folder => ModelsCommand.List(folder, Console.Out, Console.Error)));
 
         Argument<string> id = new("ID") { Description = "A model's id." };
         Command show = new("show", "One manifest, readable.") { id };
-        show.SetAction(parsed => Run(parsed.GetValue(manifest), catalog => ModelsCommand.Show(catalog, parsed.GetRequiredValue(id), Console.Out)));
+        show.SetAction(parsed => Run(parsed.GetValue(manifest), folder => ModelsCommand.Show(folder, parsed.GetRequiredValue(id), Console.Out, Console.Error)));
 
-        Argument<string> verified = new("ID") { Description = "A model's id." };
-        Option<string?> folder = new("--folder") { Description = "Where its files are, if not where the manifest says.", HelpName = "FOLDER" };
-        Command verify = new("verify", "Hash a model's files and compare with the manifest.") { verified, folder };
-        verify.SetAction(parsed => Run(parsed.GetValue(manifest), catalog => ModelsCommand.Verify(catalog, parsed.GetRequiredValue(verified), parsed.GetValue(folder), Console.Out)));
+        Argument<string?> verified = new("ID") { Description = "A model's id; every shipped model without one.", Arity = ArgumentArity.ZeroOrOne };
+        Option<string?> files = new("--folder") { Description = "Where its files are, if they are not shipped.", HelpName = "FOLDER" };
+        Command verify = new("verify", "Hash a model's files and compare with the manifest.") { verified, files };
+        verify.SetAction(parsed => Run(parsed.GetValue(manifest),
+            folder => ModelsCommand.Verify(folder, parsed.GetValue(verified), parsed.GetValue(files), Console.Out, Console.Error)));
 
         models.Subcommands.Add(list);
         models.Subcommands.Add(show);
@@ -31,11 +32,11 @@ internal static class ModelsCommands
         return models;
     }
 
-    private static int Run(string? folder, Func<ModelCatalog, int> command)
+    private static int Run(string? folder, Func<string, int> command)
     {
         try
         {
-            return command(ModelSource.OpenCatalog(folder));
+            return command(ServedSource.CatalogFolder(folder));
         }
         catch (StartupException e)
         {

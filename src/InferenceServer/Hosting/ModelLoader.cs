@@ -8,7 +8,6 @@ using InferenceServer.Engine;
 using InferenceServer.Engine.Sampling;
 using InferenceServer.Models;
 using InferenceServer.Models.Configuration;
-using InferenceServer.Models.Manifest;
 using InferenceServer.Models.Running;
 using InferenceServer.Options;
 using InferenceServer.Text.Templates;
@@ -20,16 +19,15 @@ namespace InferenceServer.Hosting;
 internal static partial class ModelLoader
 {
     /// <exception cref="StartupException">A sentence with a next step.</exception>
-    public static async Task<LoadedModel> LoadAsync(ModelSource source, ServerOptions options, IEngineObserver? observer, ILogger logger, CancellationToken cancellation)
+    public static async Task<LoadedModel> LoadAsync(ServedSource source, ServerOptions options, IEngineObserver? observer, ILogger logger, CancellationToken cancellation)
     {
         try
         {
-            if (source.Manifest is not null) Verify(source);
-            using ModelFolder folder = ModelFolder.Open(source.Folder);
+            using ModelFolder folder = source.Open();
             ITokenizer tokenizer = OpenTokenizer(folder);
             IModelRunner runner = LoadRunner(folder, options, logger);
             InferenceEngine engine = new(runner, EngineOptionsOf(options, runner.Limits), TimeProvider.System, observer);
-            LoadedModel model = new(Serve(source, options, folder, tokenizer, runner.Limits, engine), engine);
+            LoadedModel model = new(Serve(source, options, folder, tokenizer, runner.Limits, engine), engine, runner);
             engine.Start();
             await WarmUpAsync(engine, cancellation);
             return model;
@@ -42,12 +40,6 @@ internal static partial class ModelLoader
         {
             throw new StartupException("There is not enough memory for the weights and the KV pool. Lower --kv-memory, or serve a smaller model.", e);
         }
-    }
-
-    private static void Verify(ModelSource source)
-    {
-        VerificationResult result = source.Manifest!.Verify(source.Folder);
-        if (!result.Ok) throw new StartupException($"The files of '{source.Manifest.Id}' are not what its manifest says: {result.Message} Get them again, or serve the folder itself with --model {source.Folder} if the change is yours.");
     }
 
     private static ITokenizer OpenTokenizer(ModelFolder folder) => folder.TokenizerPath is { } path
@@ -96,7 +88,7 @@ internal static partial class ModelLoader
         EnablePrefixCache = options.Kv.PrefixCache,
     };
 
-    private static ServedModel Serve(ModelSource source, ServerOptions options, ModelFolder folder, ITokenizer tokenizer, RunnerLimits limits, IEngine engine)
+    private static ServedModel Serve(ServedSource source, ServerOptions options, ModelFolder folder, ITokenizer tokenizer, RunnerLimits limits, IEngine engine)
     {
         Dictionary<string, string> tokens = [];
         if (folder.Tokenizer.BosText is { } bos) tokens["bos_token"] = bos;

@@ -21,7 +21,7 @@ internal sealed partial class ServerHost : IAsyncDisposable
     private readonly ILogger _logger;
     private readonly CancellationTokenSource _stopLoading = new();
 
-    private ServerHost(WebApplication app, ServerOptions options, ModelSource source)
+    private ServerHost(WebApplication app, ServerOptions options, ServedSource source)
     {
         _app = app;
         _options = options;
@@ -46,7 +46,7 @@ internal sealed partial class ServerHost : IAsyncDisposable
     /// <exception cref="StartupException">A port is taken, a file is missing, the model's folder is not one.</exception>
     public static async Task<ServerHost> StartAsync(ServerOptions options, CancellationToken cancellation)
     {
-        ModelSource source = ModelSource.Resolve(options.Model);
+        ServedSource source = ServedSource.Resolve(options.Model);
         WebApplication app = Build(options, new ModelRegistry(source.ServedId));
         try
         {
@@ -109,7 +109,7 @@ internal sealed partial class ServerHost : IAsyncDisposable
         _stopLoading.Dispose();
     }
 
-    private async Task<LoadedModel?> LoadAsync(ModelSource source)
+    private async Task<LoadedModel?> LoadAsync(ServedSource source)
     {
         try
         {
