@@ -2,6 +2,7 @@ using System.Security.Cryptography;
 using InferenceServer.Core.Requests;
 using InferenceServer.Core.Stepping;
 using InferenceServer.Engine.Admission;
+using InferenceServer.Engine.Diagnostics;
 using InferenceServer.Engine.Scheduling;
 
 namespace InferenceServer.Engine;
@@ -42,6 +43,9 @@ public sealed class InferenceEngine : IEngine, IDisposable, IAsyncDisposable
 
     /// <summary>For tests and benchmarks, which drive it in place of the thread.</summary>
     internal StepLoop Loop => _loop;
+
+    /// <summary>All the engine's state; only while nobody steps it.</summary>
+    internal EngineSnapshot Snapshot() => EngineSnapshot.Take(_loop.Sequences, _gate);
 
     /// <summary>Starts the engine's thread; requests submitted before wait for it.</summary>
     public void Start()

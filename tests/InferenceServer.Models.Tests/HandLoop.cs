@@ -64,8 +64,11 @@ internal sealed class HandLoop
 
         _plan.Sequences[0] = new StepSequence
         {
-            FirstToken = 0, TokenCount = _plan.TokenCount, ComputedTokens = computed,
-            BlockTable = _blocks, BlockCount = (end + blockSize - 1) / blockSize,
+            FirstToken = 0,
+            TokenCount = _plan.TokenCount,
+            ComputedTokens = computed,
+            BlockTable = _blocks,
+            BlockCount = (end + blockSize - 1) / blockSize,
         };
         for (int r = 0; r < rows; r++)
         {

@@ -13,7 +13,11 @@ public class RopeFrequenciesTests
     {
         ModelConfig config = Config(headDim, theta, 131072, new RopeScaling
         {
-            Kind = RopeScalingKind.Llama3, Factor = factor, LowFrequencyFactor = low, HighFrequencyFactor = high, OriginalPositions = original,
+            Kind = RopeScalingKind.Llama3,
+            Factor = factor,
+            LowFrequencyFactor = low,
+            HighFrequencyFactor = high,
+            OriginalPositions = original,
         });
         double[] actual = RopeFrequencies.Compute(config, 131072);
         int kept = 0, divided = 0, blended = 0;
@@ -47,7 +51,7 @@ public class RopeFrequenciesTests
     [Fact]
     public void Dynamic_changes_nothing_within_the_trained_context_and_the_base_beyond()
     {
-        ModelConfig config = Config(64, 10_000, 2048, new RopeScaling { Kind = RopeScalingKind.Dynamic, Factor = 2, OriginalPositions = 2048 });
+        ModelConfig config = Config(64, 10_000, 2048, new RopeScaling { Kind = RopeScalingKind.Dynamic, Factor = 2 });
         Assert.Equal(RopeFrequencies.Compute(Config(64, 10_000, 2048, RopeScaling.None), 2048), RopeFrequencies.Compute(config, 1000));
         double grown = 10_000 * Math.Pow(2.0 * 4096 / 2048 - (2.0 - 1), 64.0 / (64 - 2));
         double[] actual = RopeFrequencies.Compute(config, 4096);
@@ -73,7 +77,17 @@ public class RopeFrequenciesTests
 
     private static ModelConfig Config(int headDim, double theta, int positions, RopeScaling scaling) => new()
     {
-        Architecture = "LlamaForCausalLM", VocabularySize = 10, HiddenSize = headDim, IntermediateSize = 8, Layers = 1, Heads = 1, KvHeads = 1,
-        HeadDim = headDim, MaxPositions = positions, NormEpsilon = 1e-5f, RopeTheta = theta, RopeScaling = scaling,
+        Architecture = "LlamaForCausalLM",
+        VocabularySize = 10,
+        HiddenSize = headDim,
+        IntermediateSize = 8,
+        Layers = 1,
+        Heads = 1,
+        KvHeads = 1,
+        HeadDim = headDim,
+        MaxPositions = positions,
+        NormEpsilon = 1e-5f,
+        RopeTheta = theta,
+        RopeScaling = scaling,
     };
 }

@@ -16,10 +16,21 @@ internal sealed class TinyModel
     {
         Config = new JsonObject
         {
-            ["architectures"] = new JsonArray(architecture), ["hidden_size"] = Hidden, ["num_attention_heads"] = Heads,
-            ["num_key_value_heads"] = KvHeads, ["head_dim"] = HeadDim, ["intermediate_size"] = Intermediate, ["num_hidden_layers"] = Layers,
-            ["vocab_size"] = Vocabulary, ["max_position_embeddings"] = Positions, ["rms_norm_eps"] = 1e-5, ["rope_theta"] = 100.0,
-            ["tie_word_embeddings"] = tied, ["hidden_act"] = "silu", ["bos_token_id"] = 1, ["eos_token_id"] = 2,
+            ["architectures"] = new JsonArray(architecture),
+            ["hidden_size"] = Hidden,
+            ["num_attention_heads"] = Heads,
+            ["num_key_value_heads"] = KvHeads,
+            ["head_dim"] = HeadDim,
+            ["intermediate_size"] = Intermediate,
+            ["num_hidden_layers"] = Layers,
+            ["vocab_size"] = Vocabulary,
+            ["max_position_embeddings"] = Positions,
+            ["rms_norm_eps"] = 1e-5,
+            ["rope_theta"] = 100.0,
+            ["tie_word_embeddings"] = tied,
+            ["hidden_act"] = "silu",
+            ["bos_token_id"] = 1,
+            ["eos_token_id"] = 2,
         };
         Add("model.embed_tokens.weight", 1, Vocabulary, Hidden);
         for (int i = 0; i < Layers; i++) AddLayer($"model.layers.{i}.", qkvBias, outputBias, qkNorm);

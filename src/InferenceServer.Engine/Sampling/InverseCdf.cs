@@ -3,7 +3,10 @@ using System.Runtime.Intrinsics;
 
 namespace InferenceServer.Engine.Sampling;
 
-/// <summary>The seeded choice: inverse of the cumulative distribution, tokens in ascending order of id.</summary>
+/// <summary>
+/// The seeded choice: inverse of the cumulative distribution, tokens in ascending order of id. u has 24 bits, so the share of a token
+/// is met to 6e-8.
+/// </summary>
 internal static class InverseCdf
 {
     /// <summary>Vectors (512 floats) a block: the first pass sums blocks, the second walks one of them token by token.</summary>

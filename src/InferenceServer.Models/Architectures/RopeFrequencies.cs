@@ -50,7 +50,7 @@ internal static class RopeFrequencies
 
     private static double DynamicTheta(ModelConfig config, int context)
     {
-        double stretch = Math.Max(1, (double)context / config.RopeScaling.OriginalPositions);
+        double stretch = Math.Max(1, (double)context / config.MaxPositions);
         double factor = config.RopeScaling.Factor;
         return config.RopeTheta * Math.Pow(factor * stretch - (factor - 1), config.HeadDim / (config.HeadDim - 2.0));
     }

@@ -27,7 +27,6 @@ internal static class ConfigReader
         int heads = json.Int("num_attention_heads", 1, MaxHeads);
         int kvHeads = json.IntOrNull("num_key_value_heads", 1, MaxHeads) ?? heads;
         if (heads % kvHeads != 0) throw json.Wrong("num_key_value_heads", $"a divisor of num_attention_heads = {heads}");
-        int maxPositions = json.Int("max_position_embeddings", 1, MaxContext);
         int vocabulary = json.Int("vocab_size", 1, MaxVocabulary);
         return new ModelConfig
         {
@@ -39,10 +38,10 @@ internal static class ConfigReader
             Heads = heads,
             KvHeads = kvHeads,
             HeadDim = ReadHeadDim(json, architecture, hidden, heads),
-            MaxPositions = maxPositions,
+            MaxPositions = json.Int("max_position_embeddings", 1, MaxContext),
             NormEpsilon = (float)(json.NumberOrNull("rms_norm_eps", 0, 1) ?? 1e-6), // the default of all four config classes
             RopeTheta = RopeReader.Theta(json),
-            RopeScaling = RopeReader.Scaling(json, maxPositions),
+            RopeScaling = RopeReader.Scaling(json),
             TiedEmbeddings = json.BoolOrNull("tie_word_embeddings") ?? false,
             AttentionBias = json.BoolOrNull("attention_bias") ?? false,
             SlidingWindow = ReadWindow(json, architecture),
@@ -67,8 +66,6 @@ internal static class ConfigReader
             throw json.Wrong("quantization_config", "no quantization: use the model's F32, F16 or BF16 weights");
         if (json.TextOrNull("hidden_act") is { } act and not "silu") throw json.Wrong("hidden_act", $"\"silu\", not \"{act}\"");
         if (json.BoolOrNull("mlp_bias") == true) throw json.Wrong("mlp_bias", "false: no published Llama has biases in its MLP, and they are not computed");
-        if (json.NumberOrNull("partial_rotary_factor", 0, 1) is { } share and not 1)
-            throw json.Wrong("partial_rotary_factor", $"1 (whole heads rotate), not {share}");
     }
 
     private static int ReadHeadDim(JsonFields json, Architecture architecture, int hidden, int heads)

@@ -19,11 +19,11 @@ internal static class RopeReader
         return theta > 1 ? theta : throw json.Wrong("rope_theta", "a number above 1");
     }
 
-    /// <param name="json">config.json.</param>
-    /// <param name="maxPositions">max_position_embeddings.</param>
-    public static RopeScaling Scaling(JsonFields json, int maxPositions)
+    public static RopeScaling Scaling(JsonFields json)
     {
+        RefusePartial(json);
         if ((json.ObjectOrNull("rope_parameters") ?? json.ObjectOrNull("rope_scaling")) is not { } rope) return RopeScaling.None;
+        RefusePartial(rope);
         string kindField = rope.Has("rope_type") ? "rope_type" : "type";
         RopeScalingKind kind = (rope.TextOrNull(kindField) ?? "default") switch
         {
@@ -34,13 +34,14 @@ internal static class RopeReader
             _ => throw rope.Wrong(kindField, "default, linear, dynamic or llama3"),
         };
         if (kind == RopeScalingKind.None) return RopeScaling.None;
-        RopeScaling scaling = new()
-        {
-            Kind = kind,
-            Factor = rope.Number("factor", 1, MaxFactor),
-            OriginalPositions = rope.IntOrNull("original_max_position_embeddings", 1, ConfigReader.MaxContext) ?? maxPositions,
-        };
+        RopeScaling scaling = new() { Kind = kind, Factor = rope.Number("factor", 1, MaxFactor) };
         return kind == RopeScalingKind.Llama3 ? WithRamp(rope, scaling) : scaling;
+    }
+
+    private static void RefusePartial(JsonFields json)
+    {
+        if (json.NumberOrNull("partial_rotary_factor", 0, 1) is { } share and not 1)
+            throw json.Wrong("partial_rotary_factor", $"1 (whole heads rotate), not {share}");
     }
 
     private static RopeScaling WithRamp(JsonFields rope, RopeScaling scaling)

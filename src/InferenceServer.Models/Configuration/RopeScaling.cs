@@ -31,6 +31,6 @@ public sealed record RopeScaling
     /// <summary>Llama3 only.</summary>
     public double HighFrequencyFactor { get; init; } = 4;
 
-    /// <summary>The context of the original training, in tokens.</summary>
+    /// <summary>Llama3 only: the context of the original training, in tokens.</summary>
     public int OriginalPositions { get; init; }
 }

@@ -48,8 +48,9 @@ internal readonly struct JsonFields
             if (root.ValueKind != JsonValueKind.Object) throw new ModelLoadException($"'{path}' holds a JSON {root.ValueKind}; expected an object.");
             return new JsonFields(root, path, "");
         }
-        catch (JsonException e)
+        catch (Exception e) when (e is JsonException or InvalidOperationException)
         {
+            // InvalidOperationException is how a name that is not UTF-8 is reported.
             throw new ModelLoadException($"'{path}' is not valid JSON: {e.Message}", e);
         }
     }
@@ -57,7 +58,21 @@ internal readonly struct JsonFields
     /// <summary>Null for a path that is not there.</summary>
     public static JsonFields? ReadFileIfExists(string path) => File.Exists(path) ? ReadFile(path) : null;
 
-    public JsonElement.ObjectEnumerator Properties() => Element.EnumerateObject();
+    /// <summary>Names of all fields.</summary>
+    public List<string> Names()
+    {
+        List<string> names = [];
+        try
+        {
+            foreach (JsonProperty property in Element.EnumerateObject()) names.Add(property.Name);
+        }
+        catch (InvalidOperationException e)
+        {
+            throw new ModelLoadException($"'{_file}': a field's name in '{_path}' is not valid UTF-8.", e);
+        }
+
+        return names;
+    }
 
     /// <summary>Is the field written at all, even as null?</summary>
     public bool IsWritten(string name) => Element.TryGetProperty(name, out _);
@@ -150,9 +165,9 @@ internal readonly struct JsonFields
     /// <summary>Refuses fields that are not in the list.</summary>
     public void RefuseOthers(params ReadOnlySpan<string> known)
     {
-        foreach (JsonProperty property in Element.EnumerateObject())
-            if (!known.Contains(property.Name))
-                throw new ModelLoadException($"'{_file}' has the unknown field '{_path}{property.Name}'; expected only {string.Join(", ", known!)}.");
+        foreach (string name in Names())
+            if (!known.Contains(name))
+                throw new ModelLoadException($"'{_file}' has the unknown field '{_path}{name}'; expected only {string.Join(", ", known!)}.");
     }
 
     /// <summary>An error about a field in this file.</summary>

@@ -4,7 +4,8 @@ namespace InferenceServer.Models.Files;
 
 /// <summary>
 /// A file mapped read-only, so that weights cost page cache and not heap, and files over 2 GB need no special case.
-/// Thread-safe to read until disposed; spans must not outlive it.
+/// Thread-safe to read until disposed; spans must not outlive it. Replace a model by renaming, never in place: a file cut short
+/// while it is mapped ends the process, and no code can catch that.
 /// </summary>
 internal sealed unsafe class MappedFile : IDisposable
 {

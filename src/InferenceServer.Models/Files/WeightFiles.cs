@@ -1,4 +1,3 @@
-using System.Text.Json;
 using InferenceServer.Core.Compute;
 
 namespace InferenceServer.Models.Files;
@@ -59,11 +58,11 @@ internal sealed class WeightFiles : IDisposable
 
     private void AddShards(string folder, string index)
     {
-        JsonFields map = JsonFields.ReadFile(index).Object("weight_map");
+        JsonFields map = JsonFields.ReadFile(index, refuseDuplicates: true).Object("weight_map");
         Dictionary<string, SafetensorsFile> shards = [];
-        foreach (JsonProperty property in map.Properties())
+        foreach (string tensor in map.Names())
         {
-            string shard = map.Text(property.Name);
+            string shard = map.Text(tensor);
             if (!shards.TryGetValue(shard, out SafetensorsFile? file))
             {
                 CheckShardName(index, shard);
@@ -71,8 +70,8 @@ internal sealed class WeightFiles : IDisposable
                 shards.Add(shard, file);
             }
 
-            if (!file.Tensors.ContainsKey(property.Name))
-                throw new ModelLoadException($"'{file.Path}' lacks tensor '{property.Name}', which '{index}' places there; download both again.");
+            if (!file.Tensors.ContainsKey(tensor))
+                throw new ModelLoadException($"'{file.Path}' lacks tensor '{tensor}', which '{index}' places there; download both again.");
         }
     }
 

@@ -40,6 +40,13 @@ public class HostSamplerTests
     }
 
     [Fact]
+    public void A_nan_fails_the_row_wherever_it_stands()
+    {
+        float[] ordinary = SamplerCases.Gaussian(new Random(1), 101, 1);
+        for (int place = 0; place < ordinary.Length; place++) AssertFailed(With(ordinary, place, float.NaN), Greedy);
+    }
+
+    [Fact]
     public void A_score_row_fails_on_bad_numbers_and_on_a_target_outside()
     {
         Assert.True(SamplerCases.Score([1, float.NaN, 2], 0, 2).Failed);
@@ -131,6 +138,26 @@ public class HostSamplerTests
         Assert.Equal(first, again);
         Assert.NotEqual(first, Enumerable.Range(0, 50).Select(p => SamplerCases.Sample(logits, parameters, p, seed: 8).Token));
         Assert.True(first.Distinct().Count() > 10);
+    }
+
+    /// <summary>A golden: found on AVX-512, and equal with AVX2 and with no vectors at all (DOTNET_EnableHWIntrinsic=0). It may change only with the chain's rules.</summary>
+    [Fact]
+    public void Tokens_are_the_same_on_every_machine()
+    {
+        float[] logits = [.. Enumerable.Range(0, 32001).Select(i => (CounterRandom.Bits(1, i, 0) % 10_000) / 1000f)];
+        SamplingParameters[] chains =
+        [
+            new() { Temperature = 0.7f }, new() { TopP = 0.9f }, new() { TopP = 0.5f, TypicalP = 0.5f }, new() { TopK = 50, MinP = 0.9f },
+        ];
+        int[] tokens = [.. chains.SelectMany(chain => Enumerable.Range(0, 4).Select(position => SamplerCases.Sample(logits, chain, position, seed: 9).Token))];
+        Assert.Equal("27030 13834 7184 30013 27033 13816 7170 30011 26961 13651 6922 29995 28133 10060 4217 30394", string.Join(' ', tokens));
+
+        float[] weights = new float[logits.Length];
+        LogitScan.ArgMax(logits, out float max);
+        HostSampler.Filter(logits, max, chains[2], weights, SamplerScratch.Current);
+        ulong hash = 14695981039346656037; // FNV-1a over the weights' bits
+        foreach (float weight in weights) hash = (hash ^ BitConverter.SingleToUInt32Bits(weight)) * 1099511628211;
+        Assert.Equal(10722236462682452896UL, hash);
     }
 
     [Fact]

@@ -63,6 +63,21 @@ public class SelectionTests
     }
 
     [Fact]
+    public void A_cut_keeps_what_is_above_the_border_and_the_first_of_the_ties()
+    {
+        Random random = new(2);
+        for (int round = 0; round < 2000; round++)
+        {
+            float[] values = [.. Enumerable.Range(0, random.Next(1, 60)).Select(_ => (float)random.Next(4))];
+            int left = random.Next(1, values.Length + 1);
+            Threshold kept = new(random.Next(4), left);
+            float[] expected = [.. values.Select(v => v > kept.Border || (v == kept.Border && left-- > 0) ? v : -1f)];
+            WeightFilters.Cut(values, kept, -1f);
+            Assert.True(expected.AsSpan().SequenceEqual(values), $"round {round}, {kept}");
+        }
+    }
+
+    [Fact]
     public void Exp_is_good_to_two_units_in_the_last_place()
     {
         Assert.Equal(1f, Softmax.Exp(Vector256<float>.Zero).ToScalar());

@@ -1,0 +1,12 @@
+namespace InferenceServer.Text.Tokenizers.Normalizing;
+
+/// <summary>White space goes from the ends.</summary>
+internal sealed class StripNormalizer(bool left, bool right) : INormalizer
+{
+    public string Normalize(string text)
+    {
+        if (left)
+            text = text.TrimStart();
+        return right ? text.TrimEnd() : text;
+    }
+}

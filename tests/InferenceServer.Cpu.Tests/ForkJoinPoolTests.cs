@@ -1,0 +1,94 @@
+using InferenceServer.Cpu.Threads;
+
+namespace InferenceServer.Cpu.Tests;
+
+public sealed class ForkJoinPoolTests
+{
+    private const long Large = ForkJoinPool.MinParallelWork;
+
+    [Theory]
+    [InlineData(1)]
+    [InlineData(2)]
+    [InlineData(5)]
+    public void Every_item_of_every_job_runs_once(int threads)
+    {
+        using ForkJoinPool pool = new(threads);
+        Random random = new(threads);
+        for (int round = 0; round < 3000; round++)
+        {
+            CountingJob job = new(random.Next(1, 200));
+            pool.Run(job, job.Runs.Length, random.Next(1, 9), Large);
+            Assert.All(job.Runs, runs => Assert.Equal(1, runs));
+        }
+    }
+
+    [Fact]
+    public void Jobs_find_workers_that_have_parked()
+    {
+        using ForkJoinPool pool = new(3);
+        for (int round = 0; round < 5; round++)
+        {
+            Assert.True(SpinWait.SpinUntil(() => pool.Parked == 2, TimeSpan.FromSeconds(20)), $"workers still awake: {pool.Parked} of 2 parked");
+            CountingJob job = new(64);
+            pool.Run(job, 64, 1, Large);
+            Assert.All(job.Runs, runs => Assert.Equal(1, runs));
+        }
+    }
+
+    [Fact]
+    public void A_small_job_stays_on_the_caller()
+    {
+        using ForkJoinPool pool = new(3);
+        CountingJob job = new(100);
+        pool.Run(job, 100, 1, Large - 1);
+        Assert.Equal([0], job.Workers.Distinct());
+    }
+
+    [Fact]
+    public void An_exception_in_any_chunk_reaches_the_caller_and_the_pool_lives_on()
+    {
+        using ForkJoinPool pool = new(4);
+        for (int round = 0; round < 200; round++)
+        {
+            int bad = round % 50;
+            InvalidOperationException fault = Assert.Throws<InvalidOperationException>(() => pool.Run(new CountingJob(50, bad), 50, 1, Large));
+            Assert.Equal($"item {bad}", fault.Message);
+            CountingJob next = new(50);
+            pool.Run(next, 50, 1, Large);
+            Assert.All(next.Runs, runs => Assert.Equal(1, runs));
+        }
+    }
+
+    [Fact]
+    public void Work_is_shared_between_threads()
+    {
+        using ForkJoinPool pool = new(2);
+        using Barrier both = new(2);
+        // Two chunks that wait for each other can only end on two threads.
+        pool.Run(new MeetingJob(both), 2, 1, Large);
+        Assert.Equal(1, both.CurrentPhaseNumber);
+    }
+
+    private sealed class CountingJob(int items, int bad = -1) : ParallelJob
+    {
+        public int[] Runs { get; } = new int[items];
+
+        public int[] Workers { get; } = new int[items];
+
+        public override void Execute(int begin, int end, int worker)
+        {
+            for (int i = begin; i < end; i++)
+            {
+                if (i == bad) throw new InvalidOperationException($"item {i}");
+                Interlocked.Increment(ref Runs[i]);
+                Workers[i] = worker;
+            }
+        }
+    }
+
+    private sealed class MeetingJob(Barrier barrier) : ParallelJob
+    {
+        public override void Execute(int begin, int end, int worker) =>
+            Assert.True(barrier.SignalAndWait(TimeSpan.FromSeconds(20)), "the other thread never came");
+    }
+}
