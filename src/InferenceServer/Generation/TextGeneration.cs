@@ -93,7 +93,7 @@ internal sealed class TextGeneration : IDisposable
         }
 
         StopMatch match = choice.Matcher.Feed(choice.Detokenizer.Append(token.Token));
-        if (match.Stopped)
+        if (match.IsStopped)
         {
             choice.Stop = match.Stop;
             _generation.StopChoice(token.Choice);
@@ -143,7 +143,7 @@ internal sealed class TextGeneration : IDisposable
         public string Rest()
         {
             StopMatch match = Matcher.Feed(Detokenizer.Flush());
-            if (!match.Stopped) return match.Text + Matcher.Flush();
+            if (!match.IsStopped) return match.Text + Matcher.Flush();
             Stop = match.Stop;
             return match.Text;
         }
