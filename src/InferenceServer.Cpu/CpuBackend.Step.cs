@@ -28,14 +28,9 @@ public sealed unsafe partial class CpuBackend
         StepPlan plan = Plan;
         CpuMatrix matrix = Own<CpuMatrix>(table);
         CpuActivation output = Own<CpuActivation>(hidden);
-        if (!(matrix.Columns == output.Columns && plan.TokenCount <= output.MaxRows))
-            Refuse("Embed: the table's columns and the step's tokens must fit the output.");
-        for (int t = 0; t < plan.TokenCount; t++)
-        {
-            if ((uint)plan.TokenIds[t] >= (uint)matrix.Rows)
-                throw new ArgumentException($"Step {plan.StepIndex}: token {t} has id {plan.TokenIds[t]}; the vocabulary has {matrix.Rows}.");
-        }
-
+        if (matrix.Columns != output.Columns || plan.TokenCount > output.MaxRows)
+            Refuse($"Embed: {plan.TokenCount} tokens of {matrix.Columns} columns do not fit the output {Shape(output)}.");
+        PlanCheck.CheckTokenIds(plan, matrix.Rows);
         output.Rows = plan.TokenCount;
         _embed.Run(_pool, matrix, plan.TokenIds, output);
     }
@@ -46,8 +41,8 @@ public sealed unsafe partial class CpuBackend
     public void AddRmsNorm(Activation residual, Activation delta, WeightVector gain, float epsilon, Activation output)
     {
         CpuActivation sum = Own<CpuActivation>(residual), added = Own<CpuActivation>(delta);
-        if (!(sum.Columns == added.Columns && sum.Rows == added.Rows))
-            Refuse("AddRmsNorm: residual and delta must have one shape.");
+        if (sum.Columns != added.Columns || sum.Rows != added.Rows)
+            Refuse($"AddRmsNorm: the residual has {sum.Rows} rows of {sum.Columns} columns, the delta {added.Rows} of {added.Columns}.");
         Normalize(sum, added, Own<CpuVector>(gain), epsilon, Own<CpuActivation>(output));
     }
 
@@ -57,10 +52,10 @@ public sealed unsafe partial class CpuBackend
         CpuActivation from = Own<CpuActivation>(input), to = Own<CpuActivation>(output);
         CpuMatrix matrix = Own<CpuMatrix>(weight);
         CpuVector? added = bias is null ? null : Own<CpuVector>(bias);
-        if (!(from != to))
-            Refuse("Project: output must not be its own input.");
-        if (!(matrix.Columns == from.Columns && matrix.Rows == to.Columns && from.Rows <= to.MaxRows && (added is null || added.Length == matrix.Rows)))
-            Refuse($"Project: input ({from.Rows}, {from.Columns}) x weight ({matrix.Rows}, {matrix.Columns})^T does not fit output ({to.MaxRows}, {to.Columns}) or the bias.");
+        if (matrix.Columns != from.Columns || matrix.Rows != to.Columns || from.Rows > to.MaxRows || from == to)
+            Refuse($"Project: {from.Rows} rows of the input {Shape(from)} through weights ({matrix.Rows}, {matrix.Columns}) do not fit the output {Shape(to)}, or input and output are one.");
+        if (added is not null && added.Length != matrix.Rows)
+            Refuse($"Project: the bias has {added.Length} elements, the weights {matrix.Rows} rows.");
         to.Rows = from.Rows;
         _project.Run(_pool, from, matrix, added, to);
     }
@@ -71,16 +66,11 @@ public sealed unsafe partial class CpuBackend
         CpuActivation rows = Own<CpuActivation>(qkv);
         CpuKvCache own = CheckAttention(rows, shape, cache, layer);
         CpuRopeTable table = Own<CpuRopeTable>(rope);
-        if (!(table.RotaryDim <= shape.HeadDim))
-            Refuse("RopeAndStoreKv: more dimensions rotate than a head has.");
-        if (!(norm is null || (Own<CpuVector>(norm.QueryGain).Length == shape.HeadDim && Own<CpuVector>(norm.KeyGain).Length == shape.HeadDim)))
-            Refuse("RopeAndStoreKv: the gains of the q/k norm must have HeadDim elements.");
-        for (int t = 0; t < plan.TokenCount; t++)
-        {
-            if (plan.Positions[t] >= table.Positions)
-                throw new ArgumentException($"Step {plan.StepIndex}: token {t} is at position {plan.Positions[t]}; the rotary table has {table.Positions}.");
-        }
-
+        if (table.RotaryDim > shape.HeadDim)
+            Refuse($"RopeAndStoreKv: {table.RotaryDim} dimensions rotate; a head has {shape.HeadDim}.");
+        if (norm is not null && (Own<CpuVector>(norm.QueryGain).Length != shape.HeadDim || Own<CpuVector>(norm.KeyGain).Length != shape.HeadDim))
+            Refuse($"RopeAndStoreKv: the q/k norm has {norm.QueryGain.Length} and {norm.KeyGain.Length} gains; a head has {shape.HeadDim} dimensions.");
+        PlanCheck.CheckPositions(plan, table.Positions);
         _rope.Run(_pool, rows, shape, table, norm, own, layer, plan);
     }
 
@@ -89,8 +79,8 @@ public sealed unsafe partial class CpuBackend
         StepPlan plan = Plan;
         CpuActivation rows = Own<CpuActivation>(qkv), to = Own<CpuActivation>(output);
         CpuKvCache own = CheckAttention(rows, shape, cache, layer);
-        if (!(to.Columns == shape.QueryColumns && plan.TokenCount <= to.MaxRows))
-            Refuse("PagedAttention: output must be (tokens, QueryColumns).");
+        if (to.Columns != shape.QueryColumns || plan.TokenCount > to.MaxRows)
+            Refuse($"PagedAttention: {plan.TokenCount} tokens of {shape.QueryColumns} columns do not fit the output {Shape(to)}.");
         to.Rows = plan.TokenCount;
         _attention.Run(_pool, _kernels, rows, shape, own, layer, to);
     }
@@ -100,10 +90,8 @@ public sealed unsafe partial class CpuBackend
         ObjectDisposedException.ThrowIf(_disposed, this);
         CpuActivation from = Own<CpuActivation>(input), to = Own<CpuActivation>(output);
         CpuMatrix matrix = Own<CpuMatrix>(gateUp);
-        if (!(from != to))
-            Refuse("GateUpSilu: output must not be its own input.");
-        if (!(matrix.Columns == from.Columns && matrix.Rows == 2 * to.Columns && from.Rows <= to.MaxRows))
-            Refuse($"GateUpSilu: input ({from.Rows}, {from.Columns}) x gate and up ({matrix.Rows}, {matrix.Columns})^T does not fit output ({to.MaxRows}, {to.Columns}).");
+        if (matrix.Columns != from.Columns || matrix.Rows != 2 * to.Columns || from.Rows > to.MaxRows || from == to)
+            Refuse($"GateUpSilu: {from.Rows} rows of the input {Shape(from)} through gate and up ({matrix.Rows}, {matrix.Columns}) do not fit the output {Shape(to)}, or input and output are one.");
         to.Rows = from.Rows;
         _gateUp.Run(_pool, from, matrix, to);
     }
@@ -112,14 +100,13 @@ public sealed unsafe partial class CpuBackend
     {
         StepPlan plan = Plan;
         CpuActivation from = Own<CpuActivation>(hidden), to = Own<CpuActivation>(selected);
-        if (!(from.Columns == to.Columns && plan.RowCount <= to.MaxRows))
-            Refuse("SelectRows: the step's rows must fit the output.");
+        if (from.Columns != to.Columns || plan.RowCount > to.MaxRows)
+            Refuse($"SelectRows: {plan.RowCount} rows of {from.Columns} columns do not fit the output {Shape(to)}.");
         to.Rows = plan.RowCount;
         for (int row = 0; row < plan.RowCount; row++)
         {
             int token = plan.Rows[row].Token;
-            if (!((uint)token < (uint)from.Rows))
-            Refuse("SelectRows: a row asks for a token beyond the step.");
+            if ((uint)token >= (uint)from.Rows) Refuse($"SelectRows: row {row} asks for token {token} of {from.Rows}.");
             new ReadOnlySpan<float>(from.Row(token), from.Columns).CopyTo(new Span<float>(to.Row(row), to.Columns));
         }
     }
@@ -129,8 +116,8 @@ public sealed unsafe partial class CpuBackend
         StepPlan plan = Plan;
         ArgumentNullException.ThrowIfNull(result);
         CpuActivation rows = Own<CpuActivation>(logits);
-        if (!(rows.Rows == plan.RowCount && plan.RowCount <= result.Rows.Length))
-            Refuse("Sample: one logits row and one result per row of the plan.");
+        if (rows.Rows != plan.RowCount || plan.RowCount > result.Rows.Length)
+            Refuse($"Sample: the plan wants {plan.RowCount} rows; there are {rows.Rows} of logits and room for {result.Rows.Length} results.");
         _sample.Run(_pool, rows, plan, result);
     }
 
@@ -140,8 +127,8 @@ public sealed unsafe partial class CpuBackend
     private void Normalize(CpuActivation input, CpuActivation? delta, CpuVector gain, float epsilon, CpuActivation output)
     {
         ObjectDisposedException.ThrowIf(_disposed, this);
-        if (!(input.Columns == output.Columns && gain.Length == input.Columns && input.Rows <= output.MaxRows))
-            Refuse($"RmsNorm: input ({input.Rows}, {input.Columns}), gain ({gain.Length}) and output ({output.MaxRows}, {output.Columns}) do not fit.");
+        if (input.Columns != output.Columns || gain.Length != input.Columns || input.Rows > output.MaxRows)
+            Refuse($"RmsNorm: {input.Rows} rows of the input {Shape(input)}, {gain.Length} gains and the output {Shape(output)} do not fit.");
         output.Rows = input.Rows;
         _norm.Run(_pool, input, delta, gain, epsilon, output);
     }
@@ -149,14 +136,13 @@ public sealed unsafe partial class CpuBackend
     private CpuKvCache CheckAttention(CpuActivation qkv, AttentionShape shape, KvCache cache, int layer)
     {
         CpuKvCache own = Own<CpuKvCache>(cache);
-        if (!(own == _cache))
-            Refuse("Attention: the cache must be the one that BeginStep was given.");
-        if (!(shape.KvHeads == own.Shape.KvHeads && shape.HeadDim == own.Shape.HeadDim && shape.Heads > 0 && shape.Heads % shape.KvHeads == 0 && shape.HeadDim % 2 == 0 && shape.Scale > 0 && shape.Window >= 0))
-            Refuse($"Attention: {shape} does not fit the cache {own.Shape}; heads must be a multiple of KV heads, the head size even, the scale positive.");
-        if (!((uint)layer < (uint)own.Shape.Layers))
-            Refuse("Attention: the cache has fewer layers.");
-        if (!(qkv.Columns == shape.QkvColumns && qkv.Rows == Plan.TokenCount))
-            Refuse("Attention: qkv must be (tokens, QkvColumns).");
+        if (own != _cache) Refuse("Attention: the cache is not the one that BeginStep was given.");
+        bool sound = shape is { Heads: > 0, Scale: > 0, Window: >= 0 } && shape.HeadDim % 2 == 0 && shape.Heads % own.Shape.KvHeads == 0;
+        if (!sound || shape.KvHeads != own.Shape.KvHeads || shape.HeadDim != own.Shape.HeadDim)
+            Refuse($"Attention: {shape} does not fit {own.Shape}; heads must be a multiple of KV heads, the head size even, the scale positive.");
+        if ((uint)layer >= (uint)own.Shape.Layers) Refuse($"Attention: layer {layer} of a cache of {own.Shape.Layers}.");
+        if (qkv.Columns != shape.QkvColumns || qkv.Rows != Plan.TokenCount)
+            Refuse($"Attention: qkv has {qkv.Rows} rows of {qkv.Columns} columns; the step needs {Plan.TokenCount} of {shape.QkvColumns}.");
         return own;
     }
 
@@ -166,4 +152,6 @@ public sealed unsafe partial class CpuBackend
         for (int layer = 0; layer < cache.Shape.Layers; layer++)
             Buffer.MemoryCopy(cache.Block(layer, copy.Source), cache.Block(layer, copy.Destination), bytes, bytes);
     }
+
+    private static string Shape(Activation activation) => $"({activation.MaxRows}, {activation.Columns})";
 }

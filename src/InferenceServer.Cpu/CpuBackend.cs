@@ -12,7 +12,7 @@ namespace InferenceServer.Cpu;
 /// <summary>
 /// The compute backend of this machine's processors: weights in their own format, repacked at load; a fork-join pool; kernels chosen once by
 /// instruction set. Steps run synchronously: when an op returns, it is done. Owned by one thread at a time; all memory is
-/// freed by <see cref="Dispose"/>, after which no handle may be used. What an op computes for a token is the same, bit for bit, in any batch,
+/// freed by <see cref="Dispose"/>, after which no handle may be used. Only <see cref="LoadMatrix"/> and its kind allocate; a warm step does not. What an op computes for a token is the same, bit for bit, in any batch,
 /// on any number of threads, however its prompt was cut and wherever its blocks lie.
 /// </summary>
 public sealed partial class CpuBackend : IComputeBackend
@@ -38,7 +38,8 @@ public sealed partial class CpuBackend : IComputeBackend
     {
     }
 
-    internal CpuBackend(CpuOptions options, ISampler sampler, InstructionSet instructionSet)
+    internal CpuBackend(
+        CpuOptions options, ISampler sampler, InstructionSet instructionSet, long minParallelWork = ForkJoinPool.MinParallelWork)
     {
         ArgumentNullException.ThrowIfNull(options);
         ArgumentNullException.ThrowIfNull(sampler);
@@ -46,7 +47,7 @@ public sealed partial class CpuBackend : IComputeBackend
             throw new ArgumentOutOfRangeException(nameof(options), $"Threads is {options.Threads}; expected 0 (all processors) to 1024.");
         _options = options;
         _kernels = KernelTable.For(instructionSet);
-        _pool = new ForkJoinPool(options.EffectiveThreads);
+        _pool = new ForkJoinPool(options.EffectiveThreads, minParallelWork);
         _workspace = new Workspace(_pool.Threads);
         _project = new ProjectJob(_workspace);
         _gateUp = new GateUpJob(_workspace);

@@ -30,6 +30,22 @@ internal static class PlanCheck
         }
     }
 
+    public static void CheckTokenIds(StepPlan plan, int vocabulary)
+    {
+        for (int t = 0; t < plan.TokenCount; t++)
+        {
+            if ((uint)plan.TokenIds[t] >= (uint)vocabulary) Fail(plan, $"token {t} has id {plan.TokenIds[t]}; the vocabulary has {vocabulary}");
+        }
+    }
+
+    public static void CheckPositions(StepPlan plan, int positions)
+    {
+        for (int t = 0; t < plan.TokenCount; t++)
+        {
+            if (plan.Positions[t] >= positions) Fail(plan, $"token {t} is at position {plan.Positions[t]}; the rotary table has {positions}");
+        }
+    }
+
     private static void CheckTokens(StepPlan plan, StepSequence sequence, int slots, int blockSize)
     {
         long capacity = (long)sequence.BlockCount * blockSize;

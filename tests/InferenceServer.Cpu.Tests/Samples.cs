@@ -17,10 +17,11 @@ internal static class Samples
     public static TheoryData<string> InstructionSets() =>
         new(Enum.GetValues<InstructionSet>().Where(KernelTable.IsSupported).Select(s => s.ToString()));
 
+    /// <summary>A backend that spreads even the smallest job over its threads.</summary>
     public static CpuBackend Backend(string instructionSet, int threads = 1) =>
-        new(new CpuOptions { Threads = threads }, new FirstOfRow(), Enum.Parse<InstructionSet>(instructionSet));
+        new(new CpuOptions { Threads = threads }, new FirstOfRow(), Enum.Parse<InstructionSet>(instructionSet), minParallelWork: 0);
 
-    public static CpuBackend Backend(int threads = 1) => new(new CpuOptions { Threads = threads }, new FirstOfRow());
+    public static CpuBackend Backend(int threads = 1) => Backend(KernelTable.Best.ToString(), threads);
 
     /// <summary>|actual - expected| at most <paramref name="bound"/> times the size of what was summed.</summary>
     public static void AssertClose(double expected, float actual, double magnitude, double bound, string where)

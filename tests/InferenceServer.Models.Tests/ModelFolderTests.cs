@@ -1,4 +1,5 @@
 using System.Text.Json.Nodes;
+using InferenceServer.Core.Compute;
 using InferenceServer.Core.Stepping;
 using InferenceServer.Models.Configuration;
 using InferenceServer.Models.Running;
@@ -25,6 +26,14 @@ public sealed class ModelFolderTests : IDisposable
     {
         _model.Tensors["model.norm.weight"] = new TestTensor([12, 2], new float[24]);
         AssertRefused("'model.norm.weight' has shape (12, 2)", "expects (24)");
+    }
+
+    [Fact]
+    public void Matrices_that_are_stacked_must_be_of_one_type()
+    {
+        const string Name = "model.layers.2.mlp.up_proj.weight";
+        _model.Tensors[Name] = _model.Tensors[Name] with { Type = ElementType.BF16 };
+        AssertRefused($"'{Name}' is stored as BF16", "'model.layers.2.mlp.gate_proj.weight'", "as F32");
     }
 
     [Theory]

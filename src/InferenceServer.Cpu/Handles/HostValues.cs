@@ -3,7 +3,7 @@ using InferenceServer.Core.Compute;
 
 namespace InferenceServer.Cpu.Handles;
 
-/// <summary>Stored numbers to f32, one at a time: for vectors and tests, not for matrices.</summary>
+/// <summary>Stored numbers to f32, one at a time: for vectors, not for matrices.</summary>
 internal static class HostValues
 {
     public static void Widen(ReadOnlySpan<byte> stored, ElementType type, Span<float> values)

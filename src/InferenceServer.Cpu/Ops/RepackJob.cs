@@ -33,7 +33,7 @@ internal sealed unsafe class RepackJob(IReadOnlyList<HostTensor> sources, Format
     private void CopyWords(long row, int firstWord, int words, uint* target)
     {
         ReadOnlySpan<byte> source = SourceRow(row);
-        source = source.IsEmpty ? source : source[(firstWord * sizeof(uint))..];
+        if (!source.IsEmpty) source = source[(firstWord * sizeof(uint))..];
         ReadOnlySpan<uint> whole = MemoryMarshal.Cast<byte, uint>(source);
         int copied = Math.Min(words, whole.Length);
         for (int i = 0; i < copied; i++, target += Tile.GroupRows) *target = whole[i];
@@ -46,10 +46,18 @@ internal sealed unsafe class RepackJob(IReadOnlyList<HostTensor> sources, Format
     {
         foreach (HostTensor source in sources)
         {
-            if (row < source.Rows) return source.Row(row);
+            if (row < source.Rows) return CheckedRow(source, row);
             row -= source.Rows;
         }
 
         return [];
+    }
+
+    private ReadOnlySpan<byte> CheckedRow(HostTensor source, long row)
+    {
+        ReadOnlySpan<byte> stored = source.Row(row);
+        if (stored.Length != columns * source.Type.Bytes())
+            throw new ArgumentException($"Row {row} of {source.Name} has {stored.Length} bytes; {columns} columns of {source.Type} take {columns * source.Type.Bytes()}.");
+        return stored;
     }
 }

@@ -23,6 +23,7 @@ internal sealed class ForkJoinPool : IDisposable
     private const int Closed = int.MaxValue;
 
     private readonly Thread[] _workers;
+    private readonly long _minParallelWork;
     private readonly SemaphoreSlim _wake = new(0);
     private readonly SemaphoreSlim _joined = new(0);
     private ParallelJob? _job;
@@ -35,10 +36,13 @@ internal sealed class ForkJoinPool : IDisposable
     private int _callerParked;
     private volatile bool _stopping;
 
-    public ForkJoinPool(int threads)
+    /// <param name="threads">Workers plus the caller.</param>
+    /// <param name="minParallelWork">Tests set 0, so that small jobs cross threads too.</param>
+    public ForkJoinPool(int threads, long minParallelWork = MinParallelWork)
     {
         ArgumentOutOfRangeException.ThrowIfLessThan(threads, 1);
         Threads = threads;
+        _minParallelWork = minParallelWork;
         _word = Closed;
         _workers = new Thread[threads - 1];
         for (int i = 0; i < _workers.Length; i++)
@@ -63,7 +67,7 @@ internal sealed class ForkJoinPool : IDisposable
     public void Run(ParallelJob job, int items, int chunk, long work)
     {
         if (items <= 0) return;
-        if (_workers.Length == 0 || items <= chunk || work < MinParallelWork)
+        if (_workers.Length == 0 || items <= chunk || work < _minParallelWork)
         {
             job.Execute(0, items, 0);
             return;

@@ -5,6 +5,8 @@ namespace InferenceServer.Models.Manifest;
 /// <summary>The commands <c>models list | show | verify</c>. Each returns the process's exit code: 0 done and right, 1 otherwise.</summary>
 public static class ModelsCommand
 {
+    private const string NoHashes = "the manifest holds no hashes, so nothing can be verified";
+
     /// <param name="catalogFolder">models-manifest/.</param>
     /// <param name="output">One line a model.</param>
     /// <param name="error">A sentence if it fails.</param>
@@ -57,8 +59,6 @@ public static class ModelsCommand
             exit |= VerifyOne(catalog, model, null, output, error);
         return exit;
     });
-
-    private const string NoHashes = "the manifest holds no hashes, so nothing can be verified";
 
     private static int VerifyOne(ModelCatalog catalog, ModelManifest model, string? folder, TextWriter output, TextWriter error)
     {

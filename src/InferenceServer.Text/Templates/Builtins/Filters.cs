@@ -16,7 +16,7 @@ internal static class Filters
         ["default"] = ValueFilters.Default,
         ["d"] = ValueFilters.Default,
         ["string"] = static (_, value, _) => value.ToText(),
-        ["safe"] = static (_, value, _) => value.ToText(),
+        ["safe"] = static (_, value, _) => value.ToText().AsMarkup(true),
         ["int"] = NumberFilters.Int,
         ["float"] = NumberFilters.Float,
         ["abs"] = NumberFilters.Abs,
@@ -57,7 +57,7 @@ internal static class Filters
         ["wordcount"] = TextFilters.WordCount,
         ["escape"] = static (_, value, _) => TextFilters.Escape(value.ToText()),
         ["e"] = static (_, value, _) => TextFilters.Escape(value.ToText()),
-        ["forceescape"] = static (_, value, _) => TextFilters.Escape(value.ToText()),
+        ["forceescape"] = static (_, value, _) => TextFilters.ForceEscape(value.ToText()),
         ["urlencode"] = MappingFilters.UrlEncode,
     }.ToFrozenDictionary(StringComparer.Ordinal);
 

@@ -6,12 +6,18 @@ namespace InferenceServer.Text.Templates.Builtins;
 /// <summary>Filters over dicts.</summary>
 internal static class MappingFilters
 {
-    public static Value Items(TemplateRun run, Value value, Arguments arguments) => value switch
+    public static Value Items(TemplateRun run, Value value, Arguments arguments) => new GeneratorValue("generator", Pairs(run, value));
+
+    private static IEnumerable<Value> Pairs(TemplateRun run, Value value)
     {
-        UndefinedValue => new GeneratorValue("generator", []),
-        DictValue dict => new GeneratorValue("generator", dict.Pairs()),
-        _ => throw new TemplateError("Can only get item pairs from a mapping."),
-    };
+        if (value is UndefinedValue) yield break;
+        if (value is not DictValue dict) throw new TemplateError("Can only get item pairs from a mapping.");
+        foreach (Value pair in dict.Pairs())
+        {
+            run.Charge(1);
+            yield return pair;
+        }
+    }
 
     public static Value DictSort(TemplateRun run, Value value, Arguments arguments)
     {

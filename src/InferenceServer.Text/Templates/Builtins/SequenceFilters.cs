@@ -47,8 +47,7 @@ internal static class SequenceFilters
         Value?[] bound = arguments.Bind("unique", 0, "case_sensitive", "attribute");
         Func<Value, Value> key = Sorting.Key(bound[1], bound[0]);
         var seen = new HashSet<Value>(ValueComparer.Instance);
-        Value[] unique = [.. Items(run, value).Where(item => seen.Add(key(item)))];
-        return new GeneratorValue("generator", unique);
+        return new GeneratorValue("generator", value.Iterate().Where(item => IsNew(run, seen, key(item))));
     }
 
     /// <summary>min and max: the first of the least or greatest.</summary>
@@ -126,6 +125,12 @@ internal static class SequenceFilters
         Value[] items = value is SequenceValue sequence ? sequence.Items : [.. value.Iterate()];
         run.Charge(items.Length);
         return items;
+    }
+
+    private static bool IsNew(TemplateRun run, HashSet<Value> seen, Value key)
+    {
+        run.Charge(1);
+        return seen.Add(key);
     }
 
     private static IEnumerable<Value> Fill(TemplateRun run, Value value, int count)

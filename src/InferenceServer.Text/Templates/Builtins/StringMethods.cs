@@ -97,8 +97,10 @@ internal static class StringMethods
     private static StringValue Replace(TemplateRun run, StringValue self, Arguments arguments)
     {
         Value?[] bound = arguments.Bind("replace", 2, "old", "new", "count");
-        return Texts.Replace(
-            self, Texts.Require(bound[0]!, "replace"), Texts.Require(bound[1]!, "replace"), Texts.RequireInt(bound[2], -1, "replace"));
+        StringValue old = Texts.Require(bound[0]!, "replace");
+        StringValue replacement = Texts.Require(bound[1]!, "replace");
+        if (self.IsMarkup) (old, replacement) = (TextFilters.Escape(old), TextFilters.Escape(replacement));
+        return Texts.Replace(self, old, replacement, Texts.RequireInt(bound[2], -1, "replace")).AsMarkup(self.IsMarkup);
     }
 
     private static int Find(StringValue self, Arguments arguments, string name, bool fromEnd)

@@ -25,7 +25,7 @@ internal static class TextFilters
     {
         Value?[] bound = arguments.Bind("replace", 2, "old", "new", "count");
         int count = bound[2] is NoneValue ? -1 : Texts.RequireInt(bound[2], -1, "replace");
-        return Texts.Replace(value.ToText(), bound[0]!.ToText(), bound[1]!.ToText(), count);
+        return Texts.Replace(value.ToText().AsMarkup(false), bound[0]!.ToText(), bound[1]!.ToText(), count);
     }
 
     public static Value Indent(TemplateRun run, Value value, Arguments arguments)
@@ -92,7 +92,10 @@ internal static class TextFilters
         return IntValue.Of(count);
     }
 
-    public static StringValue Escape(StringValue value)
+    /// <summary>HTML's five, as markup; markup is left alone.</summary>
+    public static StringValue Escape(StringValue value) => value.IsMarkup ? value : ForceEscape(value);
+
+    public static StringValue ForceEscape(StringValue value)
     {
         var text = new TextBuilder();
         int plainFrom = 0;
@@ -105,6 +108,6 @@ internal static class TextFilters
             plainFrom = i + 1;
         }
         text.Append(value, plainFrom, value.Text.Length - plainFrom);
-        return text.ToValue();
+        return text.ToValue().AsMarkup(true);
     }
 }

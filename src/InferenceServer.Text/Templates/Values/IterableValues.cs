@@ -36,8 +36,15 @@ internal sealed class GeneratorValue(string typeName, IEnumerable<Value> items) 
 
     public override IEnumerable<Value> Iterate()
     {
-        while (_items.MoveNext()) yield return _items.Current;
+        // Generators over generators recurse here.
+        while (HasNext()) yield return _items.Current;
     }
 
     public override int Hash() => System.Runtime.CompilerServices.RuntimeHelpers.GetHashCode(this);
+
+    private bool HasNext()
+    {
+        TemplateLimits.CheckStack();
+        return _items.MoveNext();
+    }
 }

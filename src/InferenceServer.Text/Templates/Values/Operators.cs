@@ -25,7 +25,7 @@ internal static class Operators
     {
         if (left is StringValue text)
         {
-            if (right is StringValue other) return Join(run, text, other);
+            if (right is StringValue other) return text.IsMarkup || other.IsMarkup ? JoinMarkup(run, text, other) : Join(run, text, other);
             throw right is UndefinedValue undefined ? undefined.Fail()
                 : new TemplateError($"can only concatenate str (not \"{right.TypeName}\") to str.");
         }
@@ -114,6 +114,9 @@ internal static class Operators
         }
     }
 
+    private static StringValue JoinMarkup(TemplateRun run, StringValue left, StringValue right) =>
+        Join(run, TextFilters.Escape(left), TextFilters.Escape(right)).AsMarkup(true);
+
     private static StringValue Join(TemplateRun run, StringValue left, StringValue right)
     {
         if (left.Text.Length == 0) return right;
@@ -142,7 +145,7 @@ internal static class Operators
             if (text.Text.Length == 0) return text;
             var builder = new TextBuilder();
             for (int i = 0; i < times; i++) builder.Append(text);
-            StringValue repeated = builder.ToValue();
+            StringValue repeated = builder.ToValue().AsMarkup(text.IsMarkup);
             run.Charge(repeated);
             return repeated;
         }

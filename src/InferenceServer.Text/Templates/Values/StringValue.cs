@@ -15,13 +15,17 @@ internal sealed class StringValue : Value
 
     private readonly TextRange[]? _user; // null: trusted; WhollyUser: all of it; else sorted, disjoint UTF-16 ranges
 
-    private StringValue(string text, TextRange[]? user)
+    private StringValue(string text, TextRange[]? user, bool isMarkup = false)
     {
         Text = text;
         _user = user;
+        IsMarkup = isMarkup;
     }
 
     public string Text { get; }
+
+    /// <summary>What safe and escape answer: joined with plain text by +, the plain text is escaped.</summary>
+    public bool IsMarkup { get; }
 
     public bool IsTrusted => _user is null;
 
@@ -45,21 +49,24 @@ internal sealed class StringValue : Value
 
     public static StringValue Mixed(string text, TextRange[] user) => new(text, user);
 
+    /// <summary>The same text as or not as markup.</summary>
+    public StringValue AsMarkup(bool isMarkup) => isMarkup == IsMarkup ? this : new StringValue(Text, _user, isMarkup);
+
     /// <summary>A text made from this one in a way that moves characters: all of it counts as a user's if any of this does.</summary>
-    public StringValue Remade(string text) => new(text, IsTrusted ? null : WhollyUser);
+    public StringValue Remade(string text) => new(text, IsTrusted ? null : WhollyUser, IsMarkup);
 
     /// <summary>A text in which each character replaced the one at the same place.</summary>
-    public StringValue Rewritten(string text) => text.Length == Text.Length ? new StringValue(text, _user) : Remade(text);
+    public StringValue Rewritten(string text) => text.Length == Text.Length ? new StringValue(text, _user, IsMarkup) : Remade(text);
 
     /// <summary>A part, in UTF-16 units.</summary>
     public StringValue Part(int start, int length)
     {
         if (length == Text.Length) return this;
         string text = Text.Substring(start, length);
-        if (_user is null || IsUser) return new StringValue(text, _user);
+        if (_user is null || IsUser) return new StringValue(text, _user, IsMarkup);
         var builder = new TextBuilder();
         builder.Append(this, start, length);
-        return builder.ToValue();
+        return builder.ToValue().AsMarkup(IsMarkup);
     }
 
     /// <summary>Whether the character at a UTF-16 index came from a user.</summary>
@@ -98,7 +105,12 @@ internal sealed class StringValue : Value
 
     public override void WriteText(TextBuilder text) => text.Append(this);
 
-    public override void WriteRepr(TextBuilder text) => StringRepr.Write(this, text);
+    public override void WriteRepr(TextBuilder text)
+    {
+        if (IsMarkup) text.Append("Markup(");
+        StringRepr.Write(this, text);
+        if (IsMarkup) text.Append(")");
+    }
 
     public override bool IsEqualTo(Value other) => other is StringValue text && text.Text == Text;
 
