@@ -1,5 +1,4 @@
 using System.Diagnostics;
-using InferenceServer.Core.Compute;
 using InferenceServer.Core.Requests;
 using InferenceServer.Core.Stepping;
 using InferenceServer.Core.Text;
@@ -132,7 +131,7 @@ internal static partial class ModelLoader
         };
 
     /// <summary>A prompt and a decode step through the whole engine: /health must not promise what was never run.</summary>
-    private static async Task WarmUpAsync(IEngine engine, CancellationToken cancellation)
+    private static async Task WarmUpAsync(InferenceEngine engine, CancellationToken cancellation)
     {
         Submission submission = engine.Submit(new EngineRequest
         {

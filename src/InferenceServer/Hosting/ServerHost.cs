@@ -157,9 +157,9 @@ internal sealed partial class ServerHost : IAsyncDisposable
         kestrel.Limits.MaxRequestBodySize = options.Http.MaxBodyBytes;
         kestrel.Limits.MinResponseDataRate = null; // slow readers are the SSE writer's to judge
         kestrel.Limits.Http2.MaxStreamsPerConnection = 4096; // one gRPC channel carries all streams of a client
-        OptionRules.TryParseHost(options.Http.Host, out IPAddress? address);
-        kestrel.Listen(address!, options.Http.Port, listen => listen.Protocols = HttpProtocols.Http1);
-        if (options.Grpc.Enabled) kestrel.Listen(address!, options.Grpc.Port, listen => listen.Protocols = HttpProtocols.Http2);
+        if (!OptionRules.TryParseHost(options.Http.Host, out IPAddress? address)) throw new StartupException($"--host is '{options.Http.Host}'; an IP address, localhost or * is expected.");
+        kestrel.Listen(address, options.Http.Port, listen => listen.Protocols = HttpProtocols.Http1);
+        if (options.Grpc.Enabled) kestrel.Listen(address, options.Grpc.Port, listen => listen.Protocols = HttpProtocols.Http2);
     }
 
     private static List<string> ReadKeys(AuthOptions auth)

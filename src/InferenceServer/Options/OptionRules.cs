@@ -1,3 +1,4 @@
+using System.Diagnostics.CodeAnalysis;
 using System.Net;
 
 namespace InferenceServer.Options;
@@ -37,7 +38,7 @@ internal static class OptionRules
     {
         if (!TryParseHost(options.Http.Host, out IPAddress? address))
             errors.Add($"--host is '{options.Http.Host}'; an IP address, localhost or * is expected.");
-        else if (!IPAddress.IsLoopback(address!) && options.Auth.ApiKeys.Count == 0 && options.Auth.ApiKeyFile is null)
+        else if (!IPAddress.IsLoopback(address) && options.Auth.ApiKeys.Count == 0 && options.Auth.ApiKeyFile is null)
             errors.Add($"--host {options.Http.Host} can be reached from other machines, but no API key is set. Add --api-key KEY (or --api-key-file FILE), or listen on 127.0.0.1.");
     }
 
@@ -52,7 +53,7 @@ internal static class OptionRules
     }
 
     /// <summary>"localhost" is loopback, "*" is every interface.</summary>
-    public static bool TryParseHost(string host, out IPAddress? address)
+    public static bool TryParseHost(string host, [NotNullWhen(true)] out IPAddress? address)
     {
         address = host switch { "localhost" => IPAddress.Loopback, "*" => IPAddress.Any, _ => null };
         return address is not null || IPAddress.TryParse(host, out address);
