@@ -10,7 +10,7 @@ namespace InferenceServer.Generation;
 /// The way from a parsed request to tokens in the engine: resolve the model, render, encode, check lengths, submit.
 /// The same for every door. Thread-safe; holds no state of its own.
 /// </summary>
-internal sealed class GenerationPipeline(ModelRegistry models, ServerMetrics? metrics = null)
+internal sealed class GenerationPipeline(ModelRegistry models, ServerMetrics? metrics = null, RunningRequests? running = null)
 {
     private static readonly JsonElement True = JsonDocument.Parse("true").RootElement;
     private static readonly JsonElement False = JsonDocument.Parse("false").RootElement;
@@ -34,7 +34,7 @@ internal sealed class GenerationPipeline(ModelRegistry models, ServerMetrics? me
 
         Submission submission = model.Engine.Submit(ToEngineRequest(model, request, prompt));
         return submission.Generation is { } generation
-            ? (new TextGeneration(model, request, prompt, generation), null)
+            ? (new TextGeneration(model, request, prompt, generation, running), null)
             : (null, submission.Rejection);
     }
 

@@ -44,6 +44,12 @@ internal readonly record struct TextEvent
     /// <summary>ChoiceFinished by a caller's stop token: which.</summary>
     public int? StopToken { get; init; }
 
+    /// <summary>ChoiceFinished by the model's own end of sequence: which id. With it or a stop token, Logprob and TopLogprobs are that token's.</summary>
+    public int? EndToken { get; init; }
+
+    /// <summary>ChoiceFinished with reason Cancelled: somebody asked for it by the request's id.</summary>
+    public bool IsAborted { get; init; }
+
     /// <summary>ChoiceFinished with reason Error or Deadline: a sentence.</summary>
     public string? Error { get; init; }
 

@@ -16,9 +16,16 @@ internal sealed class TextGeneration : IDisposable
     private readonly ChoiceText[] _choices;
     private readonly IReadOnlyList<int> _endTokens;
     private readonly RequestActivity _activity;
+    private readonly RunningRequests? _running;
+    private volatile bool _aborted;
     private bool _finished;
 
-    public TextGeneration(ServedModel model, GenerationRequest request, int[] promptTokens, Core.Requests.Generation generation)
+    /// <param name="model">Who answers.</param>
+    /// <param name="request">As the door read it.</param>
+    /// <param name="promptTokens">The prompt in ids.</param>
+    /// <param name="generation">The engine's side of it.</param>
+    /// <param name="running">Knows it until it ends or is disposed.</param>
+    public TextGeneration(ServedModel model, GenerationRequest request, int[] promptTokens, Core.Requests.Generation generation, RunningRequests? running = null)
     {
         Model = model;
         Request = request;
@@ -29,6 +36,8 @@ internal sealed class TextGeneration : IDisposable
         _choices = new ChoiceText[request.Choices];
         for (int i = 0; i < _choices.Length; i++)
             _choices[i] = new ChoiceText(model.Tokenizer.CreateDetokenizer(request.SkipSpecialTokens), new StopStringMatcher(request.StopStrings, request.IncludeStopString));
+        _running = running;
+        running?.Add(this);
     }
 
     public ServedModel Model { get; }
@@ -57,8 +66,16 @@ internal sealed class TextGeneration : IDisposable
         return false;
     }
 
+    /// <summary>Ends it for its reader too, whose choices finish as cancelled and marked aborted. From any thread.</summary>
+    public void Abort()
+    {
+        _aborted = true;
+        _generation.Cancel();
+    }
+
     public void Dispose()
     {
+        _running?.Remove(this);
         if (_finished) return;
         _generation.Cancel();
         _activity.Dispose();
@@ -72,6 +89,7 @@ internal sealed class TextGeneration : IDisposable
                 return new TextEvent { Kind = TextEventKind.Prompt, Text = "", PromptLogprobs = token.PromptLogprobs };
             case TokenEventKind.Finished:
                 _finished = true;
+                _running?.Remove(this);
                 _activity.Finish(token.Summary!);
                 return new TextEvent { Kind = TextEventKind.Finished, Text = "", Summary = token.Summary };
             case TokenEventKind.Token:
@@ -88,7 +106,7 @@ internal sealed class TextGeneration : IDisposable
         CompletionTokens++;
         if (_endTokens.Contains(token.Token))
         {
-            choice.StopToken = token.Token;
+            choice.EndedBy = token;
             return null;
         }
 
@@ -121,7 +139,11 @@ internal sealed class TextGeneration : IDisposable
             Text = rest,
             FinishReason = choice.Stop is null ? token.FinishReason : FinishReason.Stop,
             StopString = choice.Stop,
-            StopToken = choice.StopToken is { } id && !Model.EndTokens.Contains(id) ? id : null,
+            StopToken = choice.EndedBy is { } stop && !Model.EndTokens.Contains(stop.Token) ? stop.Token : null,
+            EndToken = choice.EndedBy is { } end && Model.EndTokens.Contains(end.Token) ? end.Token : null,
+            Logprob = choice.EndedBy?.Logprob ?? 0,
+            TopLogprobs = choice.EndedBy?.TopLogprobs,
+            IsAborted = _aborted && token.FinishReason == FinishReason.Cancelled,
             Error = token.Error,
         };
     }
@@ -135,7 +157,8 @@ internal sealed class TextGeneration : IDisposable
 
         public string? Stop { get; set; }
 
-        public int? StopToken { get; set; }
+        /// <summary>The stop token that ended it.</summary>
+        public TokenEvent? EndedBy { get; set; }
 
         public bool Finished => Stop is not null;
 

@@ -1,6 +1,7 @@
 using System.Diagnostics;
 using System.Net;
 using InferenceServer.Generation;
+using InferenceServer.Grpc;
 using InferenceServer.Http;
 using InferenceServer.Options;
 using InferenceServer.Telemetry;
@@ -78,9 +79,11 @@ internal sealed partial class ServerHost : IAsyncDisposable
             .AddSingleton(new ServerMetrics(models))
             .AddSingleton<RequestLog>()
             .AddSingleton<EngineObserver>()
+            .AddSingleton<RunningRequests>()
             .AddSingleton<GenerationPipeline>();
         WebApplication app = builder.Build();
         HttpApi.Map(app);
+        GrpcApi.Map(app);
         app.MapGet("/metrics", (HttpContext http) => http.Response.WriteTextAsync(telemetry.Prometheus.Scrape(), PrometheusExporter.ContentType));
         return app;
     }
