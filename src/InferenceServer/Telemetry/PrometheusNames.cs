@@ -8,6 +8,8 @@ namespace InferenceServer.Telemetry;
 /// <summary>How OpenTelemetry names, units and tags are written in Prometheus text.</summary>
 internal static class PrometheusNames
 {
+    private const string VllmPrefix = "vllm.";
+
     public static string Type(Metric metric) => metric.MetricType switch
     {
         MetricType.LongSum or MetricType.DoubleSum => "counter",
@@ -15,10 +17,10 @@ internal static class PrometheusNames
         _ => "gauge",
     };
 
-    /// <summary>Cleaned name, unit suffix, and _total on counters. vllm:iteration_tokens is the exception: vLLM calls that histogram _total.</summary>
+    /// <summary>Cleaned name, unit suffix, and _total on counters. vLLM calls its histogram of tokens per step _total too.</summary>
     public static string Family(Metric metric)
     {
-        string name = Clean(metric.Name);
+        string name = metric.Name.StartsWith(VllmPrefix, StringComparison.Ordinal) ? "vllm:" + Clean(metric.Name[VllmPrefix.Length..]) : Clean(metric.Name);
         string unit = metric.Unit switch { "s" => "seconds", "ms" => "milliseconds", "By" => "bytes", { Length: > 0 } u when u[0] != '{' && u != "1" => Clean(u), _ => "" };
         if (unit.Length > 0 && !name.EndsWith("_" + unit, StringComparison.Ordinal)) name += "_" + unit;
         bool total = Type(metric) == "counter" || metric.Name == MetricNames.IterationTokens;

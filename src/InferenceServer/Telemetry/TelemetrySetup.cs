@@ -26,6 +26,7 @@ internal sealed class TelemetrySetup : IDisposable
         bool otlp = !string.IsNullOrEmpty(Environment.GetEnvironmentVariable("OTEL_EXPORTER_OTLP_ENDPOINT"));
         MeterProviderBuilder metrics = Sdk.CreateMeterProviderBuilder().SetResourceBuilder(resource)
             .AddMeter(ServerMetrics.MeterName, "Microsoft.AspNetCore.Hosting", "Microsoft.AspNetCore.Server.Kestrel", "System.Runtime")
+            .AddView(instrument => instrument.Name.EndsWith(".count", StringComparison.Ordinal) ? MetricStreamConfiguration.Drop : null) // a gauge may not end so in Prometheus
             .AddReader(Prometheus.Reader);
         if (otlp) metrics.AddOtlpExporter();
         _metrics = metrics.Build();
