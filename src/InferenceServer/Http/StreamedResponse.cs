@@ -1,5 +1,4 @@
 using System.IO.Pipelines;
-using InferenceServer.Core.Requests;
 using InferenceServer.Generation;
 using InferenceServer.Http.Responses;
 

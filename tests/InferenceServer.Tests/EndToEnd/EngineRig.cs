@@ -5,7 +5,6 @@ using InferenceServer.Engine;
 using InferenceServer.Engine.Sampling;
 using InferenceServer.Models;
 using InferenceServer.Models.Running;
-using Xunit;
 
 namespace InferenceServer.Tests.EndToEnd;
 

@@ -1,5 +1,4 @@
 using InferenceServer.Core.Requests;
-using Xunit;
 
 namespace InferenceServer.Tests.EndToEnd;
 

@@ -1,5 +1,3 @@
-using Xunit;
-
 namespace InferenceServer.Tests.EndToEnd;
 
 /// <summary>Where the models that tests run are.</summary>

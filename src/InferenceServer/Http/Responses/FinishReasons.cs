@@ -15,6 +15,7 @@ internal static class FinishReasons
         FinishReason.Stop or FinishReason.Length => null,
         FinishReason.Deadline => new(RejectionKind.DeadlineExceeded, "deadline_exceeded", null,
             text.Error ?? "The request did not finish within the time that this server allows."),
+        FinishReason.Cancelled when text.IsAborted => new(RejectionKind.Invalid, "aborted", null, "The request was ended by its id before it was done."),
         FinishReason.Cancelled => new(RejectionKind.Unavailable, "draining", null, "The server is shutting down and ended this request."),
         _ => new(RejectionKind.Internal, "internal_error", null, text.Error ?? "The model failed at this request."),
     };
