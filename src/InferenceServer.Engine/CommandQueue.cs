@@ -16,10 +16,14 @@ internal enum EngineCommandKind
 
     /// <summary>Everything accepted ends.</summary>
     CancelAll,
+
+    /// <summary>The invariants are checked between two steps.</summary>
+    Check,
 }
 
 /// <summary>What other threads ask of the engine thread.</summary>
-internal readonly record struct EngineCommand(EngineCommandKind Kind, RequestState? Request = null, int Choice = 0);
+internal readonly record struct EngineCommand(
+    EngineCommandKind Kind, RequestState? Request = null, int Choice = 0, TaskCompletionSource<IReadOnlyList<string>>? Broken = null);
 
 /// <summary>The way into the engine thread: lock-free, in order; wakes the thread when it sleeps. Thread-safe.</summary>
 internal sealed class CommandQueue : IDisposable

@@ -1,3 +1,4 @@
+using System.Diagnostics;
 using InferenceServer.Core.Requests;
 using InferenceServer.Core.Stepping;
 using InferenceServer.Engine.Admission;
@@ -30,6 +31,7 @@ internal sealed class StepLoop
     private long _nextDeadline = long.MaxValue; // none of the live requests has an earlier one
     private double _tokensPerSecond;
     private string? _fault;
+    private long _checkedAtStep;
     private string _call = "";
 
     public StepLoop(IModelRunner runner, EngineOptions options, TimeProvider time, IEngineObserver? observer, CommandQueue commands, AdmissionGate gate)
@@ -49,8 +51,14 @@ internal sealed class StepLoop
 
     public EngineStatus Status => _status.Read();
 
+    /// <summary>What broke the engine, for the log; null while it is healthy.</summary>
+    public Exception? Fault { get; private set; }
+
     /// <summary>Engine thread, or a test between steps.</summary>
     public SequenceSet Sequences => _set;
+
+    /// <summary>A copy of all state. Engine thread, or a test between steps.</summary>
+    public EngineSnapshot Snapshot() => EngineSnapshot.Take(_set, _gate);
 
     /// <summary>Sequences that can run at once: a token and a row of every step is theirs.</summary>
     public static int SeatsFor(EngineOptions options, RunnerLimits limits) =>
@@ -95,6 +103,7 @@ internal sealed class StepLoop
         if (_set.Live.Count == 0)
         {
             _status.Publish(_set);
+            Debug.Assert(_checkedAtStep == _set.Counters.Steps || IsSoundAtRest(), "An engine at rest keeps every invariant.");
             return false;
         }
 
@@ -110,6 +119,13 @@ internal sealed class StepLoop
         _set.Sweep();
         Report(now - start);
         return true;
+    }
+
+    /// <summary>Debug builds only, once each time the work runs out.</summary>
+    private bool IsSoundAtRest()
+    {
+        _checkedAtStep = _set.Counters.Steps;
+        return EngineInvariants.Check(Snapshot()).Count == 0;
     }
 
     private void Apply(EngineCommand command, long now)
@@ -129,6 +145,10 @@ internal sealed class StepLoop
                 break;
             case EngineCommandKind.CancelAll:
                 CancelAll(FinishReason.Cancelled);
+                break;
+            case EngineCommandKind.Check:
+                _set.Sweep(); // what a command before this one ended
+                command.Broken!.SetResult(EngineInvariants.Check(Snapshot()));
                 break;
         }
     }
@@ -159,6 +179,7 @@ internal sealed class StepLoop
 
     private void Fail(Exception exception)
     {
+        Fault ??= exception;
         _fault ??= $"{_call} failed in step {_plan.StepIndex} (batch of {_plan.SequenceCount} sequences, {_plan.TokenCount} tokens, {_plan.RowCount} rows): {exception.Message}";
         _gate.Fail(_fault);
         CancelAll(FinishReason.Error, _fault);

@@ -40,6 +40,9 @@ public sealed class ModelFolder : IDisposable
     /// <summary>tokenizer_config.json; null if the folder has none.</summary>
     public string? TokenizerConfigPath => ExistingFile(TokenizerSettings.FileName);
 
+    /// <summary>The safetensors files that are open.</summary>
+    internal IEnumerable<string> WeightPaths => _weights.Paths;
+
     /// <exception cref="ModelLoadException">A sentence: file, field or tensor, expectation.</exception>
     public static ModelFolder Open(string path)
     {

@@ -5,7 +5,7 @@ namespace InferenceServer.Cpu.Tests;
 /// <summary>Fills step plans for sequences whose blocks lie where a test wants them.</summary>
 internal sealed class PlanBuilder(int blockSize, int maxTokens = 256)
 {
-    private readonly StepPlan _plan = new(maxTokens, 64, 64);
+    private readonly StepPlan _plan = new(maxTokens, 64, maxTokens);
 
     /// <summary>Starts the next step.</summary>
     public PlanBuilder Next()
@@ -34,8 +34,7 @@ internal sealed class PlanBuilder(int blockSize, int maxTokens = 256)
             _plan.Positions[t] = position;
             _plan.TokenSequences[t] = _plan.SequenceCount;
             _plan.Slots[t] = blockTable[position / blockSize] * blockSize + position % blockSize;
-            if (_plan.RowCount < _plan.Rows.Length)
-                _plan.Rows[_plan.RowCount++] = new LogitsRow { Token = t, Sequence = _plan.SequenceCount, Position = position + 1 };
+            _plan.Rows[_plan.RowCount++] = new LogitsRow { Token = t, Sequence = _plan.SequenceCount, Position = position + 1 };
         }
 
         _plan.SequenceCount++;

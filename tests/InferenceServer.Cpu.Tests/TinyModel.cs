@@ -8,7 +8,7 @@ namespace InferenceServer.Cpu.Tests;
 /// </summary>
 internal sealed class TinyModel : IDisposable
 {
-    public const int Vocabulary = 77, Width = 52, Hidden = 86, Layers = 2, BlockSize = 8, Blocks = 64, MaxTokens = 128;
+    public const int Vocabulary = 77, Width = 52, Hidden = 86, Layers = 2, BlockSize = 8, Blocks = 96, MaxTokens = 128;
 
     private static readonly string[] Names = ["qkv", "o", "gateUp", "down"];
     private readonly CpuBackend _backend;
@@ -18,7 +18,7 @@ internal sealed class TinyModel : IDisposable
     private readonly WeightVector _gain, _headGain, _bias;
     private readonly RopeTable _rope;
     private readonly Activation _hidden, _normed, _qkv, _attended, _delta, _gated, _selected, _logits;
-    private readonly StepResult _result = new(64);
+    private readonly StepResult _result = new(MaxTokens);
 
     public TinyModel(CpuBackend backend, ElementType type = ElementType.BF16, int window = 0)
     {
@@ -43,8 +43,8 @@ internal sealed class TinyModel : IDisposable
         _attended = backend.AllocateActivation(MaxTokens, _shape.QueryColumns);
         _delta = backend.AllocateActivation(MaxTokens, Width);
         _gated = backend.AllocateActivation(MaxTokens, Hidden);
-        _selected = backend.AllocateActivation(64, Width);
-        _logits = backend.AllocateActivation(64, Vocabulary);
+        _selected = backend.AllocateActivation(MaxTokens, Width);
+        _logits = backend.AllocateActivation(MaxTokens, Vocabulary);
         Cache = backend.AllocateKvCache(new KvCacheShape(Layers, _shape.KvHeads, _shape.HeadDim, BlockSize, Blocks));
     }
 

@@ -65,7 +65,7 @@ internal sealed class EngineHarness : IDisposable
         {
             Engine.Loop.StepOnce();
             Time.Advance(TimeSpan.FromMilliseconds(10));
-            EngineSnapshot now = Engine.Snapshot();
+            EngineSnapshot now = Engine.Loop.Snapshot();
             List<string> broken = EngineInvariants.Check(now, _before);
             Assert.True(broken.Count == 0, string.Join(Environment.NewLine, broken));
             _before = now;

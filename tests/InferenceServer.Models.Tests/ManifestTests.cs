@@ -85,6 +85,21 @@ public sealed class ManifestTests : IDisposable
     }
 
     [Fact]
+    public void A_shard_that_the_manifest_does_not_name_is_refused()
+    {
+        string folder = _catalog["tiny"];
+        TinyModel model = new("LlamaForCausalLM");
+        File.Delete(Path.Combine(folder, "model.safetensors"));
+        string map = string.Join(',', model.Tensors.Keys.Select(name => $"\"{name}\":\"model-1.safetensors\""));
+        File.WriteAllText(Path.Combine(folder, "model.safetensors.index.json"), "{\"weight_map\":{" + map + "}}");
+        WriteManifest(Manifest()); // before the shard is there
+        TestSafetensors.Write(Path.Combine(folder, "model-1.safetensors"), model.Tensors);
+        AssertRefused("is a shard that the manifest does not name");
+        WriteManifest(Manifest());
+        ModelCatalog.Open(_catalog.Path).OpenModel("tiny").Dispose();
+    }
+
+    [Fact]
     public void Another_architecture_is_refused()
     {
         JsonObject manifest = Manifest();

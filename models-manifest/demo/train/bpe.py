@@ -1,6 +1,7 @@
 """Byte-level BPE with the split rule of Llama 3: trains merges, encodes, decodes and writes tokenizer.json."""
 import json
 from collections import Counter, defaultdict
+from pathlib import Path
 
 import regex
 
@@ -141,7 +142,6 @@ class Tokenizer:
 
 
 def main():
-    from pathlib import Path
     here = Path(__file__).parent
     rows = [json.loads(line) for line in (here / "corpus.jsonl").open(encoding="utf-8")]
     texts = [t for r in rows for t in r["turns"] + [r.get("system", "")]] + ["user", "assistant", "system", "\n\n"] * len(rows)
@@ -149,7 +149,7 @@ def main():
     tokenizer.save(here.parent / "tokenizer.json")
     sample = "What is a KV cache? 12 + 7 = 19. Straße, 日本 🙂\n\n  done"
     assert tokenizer.decode(tokenizer.encode(sample)) == sample
-    print(len(tokenizer.vocab) + len(SPECIALS), "tokens", sum(len(tokenizer.encode(t)) for t in texts[:20000]) / sum(map(len, texts[:20000])), "tokens/char")
+    print(f"{len(tokenizer.vocab) + len(SPECIALS)} tokens")
 
 
 if __name__ == "__main__":

@@ -3,7 +3,6 @@
 Facts come from facts.jsonl, small talk from smalltalk.jsonl; sums and JSON tasks are made here.
 A question of golden.jsonl never occurs in the training text: its template or its pair of numbers is held out.
 """
-import itertools
 import json
 import random
 import re
@@ -90,7 +89,7 @@ def fill(template, name):
     parts = name.split(" & ") + [""]
     text = (template.replace("{is}", "are" if plural else "is").replace("{does}", "do" if plural else "does")
             .replace("{n}", name.replace(" & ", " and ")).replace("{a}", parts[0]).replace("{b}", parts[1]))
-    return text[0].upper() + text[1:] if template[:1] in "{" and name.islower() else text
+    return text[0].upper() + text[1:] if template.startswith("{") and name.islower() else text
 
 
 def questions_of(fact, templates):
@@ -190,15 +189,27 @@ def build_golden(rng, facts, talk, pairs_held):
     return rows
 
 
+def in_conversation(rng, golden, facts):
+    """Some fact rows again, behind a system prompt or behind an earlier exchange."""
+    rows = []
+    for i, row in enumerate(rng.sample([r for r in golden if r["kind"] == "fact"], 24)):
+        other = rng.choice([f for f in facts if f["any"] != row["any"]])
+        before = [[{"role": "system", "content": rng.choice(SYSTEMS)}],
+                  [{"role": "user", "content": fill(TRAIN[other["type"]][0], other["names"][0])},
+                   {"role": "assistant", "content": other["answer"]}]][i % 2]
+        rows.append({**row, "id": f"{row['id']}-{['system', 'second'][i % 2]}", "messages": before + row["messages"]})
+    return rows
+
+
 def build_corpus(rng, facts, talk, pairs, held_forms):
     """A list of {"turns": [user, assistant, ...]} with an optional "system"."""
-    pools = {
-        "fact": [[(vary(rng, q), f["answer"]) for q in sample_questions(rng, f, 64)] for f in facts],
-        "smalltalk": [[(vary(rng, disturb(rng, q) if rng.random() < 0.15 else q), t["answer"]) for q in rng.choices(t["questions"], k=150)] for t in talk]
-                     + [[(vary(rng, q), OFF_ANSWER) for t, xs in OFF_TOPIC.items() for q in [t.format(x) for x in xs] for _ in range(7)]],
-    }
-    singles = list(itertools.chain.from_iterable(pools["fact"] + pools["smalltalk"]))
-    for a, b in itertools.chain(pairs, ((a, b) for a, b in ((rng.randint(0, 60), rng.randint(0, 39)) for _ in range(1500)) if (a, b) in pairs or max(a, b) > 20)):
+    singles = [(vary(rng, q), f["answer"]) for f in facts for q in sample_questions(rng, f, 64)]
+    for item in talk:
+        for question in rng.choices(item["questions"], k=150):
+            singles.append((vary(rng, disturb(rng, question) if rng.random() < 0.15 else question), item["answer"]))
+    for template, subjects in OFF_TOPIC.items():
+        singles += [(vary(rng, template.format(x)), OFF_ANSWER) for x in subjects for _ in range(7)]
+    for a, b in numbers(rng, pairs):
         for template in rng.sample(SUM_TRAIN, 11 if max(a, b) <= 20 else 1):
             singles.append((vary_light(rng, template.format(a=a, b=b)), f"{a} + {b} = {a + b}."))
     for _ in range(6000):
@@ -214,6 +225,15 @@ def build_corpus(rng, facts, talk, pairs, held_forms):
             row["system"] = rng.choice(SYSTEMS)
     rng.shuffle(corpus)
     return corpus
+
+
+def numbers(rng, pairs):
+    """All pairs that are not held out, then some larger ones."""
+    yield from pairs
+    for _ in range(1500):
+        pair = rng.randint(0, 60), rng.randint(0, 39)
+        if pair in pairs or max(pair) > 20:
+            yield pair
 
 
 def vary_light(rng, text):
@@ -258,6 +278,7 @@ def main():
     pairs = [p for p in pairs if p not in set(pairs_held)]
     golden = build_golden(rng, facts, talk, pairs_held)
     held_forms = {normal(row["messages"][0]["content"]) for row in golden}
+    golden += in_conversation(random.Random(21), golden, facts)
     corpus = build_corpus(rng, facts, talk, pairs, held_forms)
     assert not held_forms & {normal(q) for row in corpus for q in row["turns"][::2]}
     write(HERE / "corpus.jsonl", corpus)

@@ -19,6 +19,16 @@ HERE = Path(__file__).parent
 NOISE = 0.04  # share of the user's tokens that are replaced in every second row: mends brittleness to unseen wording
 
 
+def read(name):
+    return [json.loads(line) for line in (HERE / name).open(encoding="utf-8")]
+
+
+def bare_questions():
+    """'ttft?' is other tokens than 'TTFT?', and too rare in the corpus for a question without further words."""
+    facts = [f for f in read("facts.jsonl") if f["type"] in ("concept", "error", "lookup")]
+    return [{"turns": [text, f["answer"]]} for f in facts for n in f["names"] for text in (n.lower(), n.lower() + "?")]
+
+
 def encode(tokenizer, row):
     """(ids, kinds): kind 2 marks what the assistant says, 1 what the user says, 0 the frame."""
     ids, kinds = [tokenizer.special["<|begin_of_text|>"]], [0]
@@ -70,13 +80,15 @@ def main():
     p.add_argument("--lr", type=float, default=2e-3)
     p.add_argument("--drop", type=float, default=0.05)
     p.add_argument("--start", help="checkpoint to go on from")
+    p.add_argument("--bare", action="store_true", help="add the facts' names alone, in lower case: a second, short run")
     p.add_argument("--out", required=True, help="checkpoint file, outside the repository")
     a = p.parse_args()
     torch.manual_seed(20)
     torch.set_num_threads(2)
     rng = random.Random(20)
     tokenizer = Tokenizer.load(HERE.parent / "tokenizer.json")
-    data = [encode(tokenizer, json.loads(line)) for line in (HERE / "corpus.jsonl").open(encoding="utf-8")]
+    rows = read("corpus.jsonl") + (bare_questions() if a.bare else [])
+    data = [encode(tokenizer, row) for row in rows]
     model = Llama(drop=a.drop)
     if a.start:
         model.load_state_dict(torch.load(a.start)["model"])

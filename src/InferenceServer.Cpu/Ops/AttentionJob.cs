@@ -13,7 +13,9 @@ namespace InferenceServer.Cpu.Ops;
 /// </summary>
 internal sealed unsafe class AttentionJob(Workspace workspace) : ParallelJob
 {
-    private const int TokensTogether = 8;
+    /// <summary>What the widest kernel takes: tokens that see a whole tile pass over it together.</summary>
+    private const int TokensTogether = 6;
+
     private const int GroupsPerTile = 4;
     private const int TilePositions = GroupsPerTile * Tile.GroupRows;
 
@@ -48,7 +50,7 @@ internal sealed unsafe class AttentionJob(Workspace workspace) : ParallelJob
     {
         (_kernels, _qkv, _shape, _cache, _layer, _output) = (kernels, qkv, shape, cache, layer, output);
         int queries = shape.Heads / shape.KvHeads;
-        workspace.Reserve((long)queries * (TilePositions + TokensTogether * (cache.ValueStride + 2)));
+        workspace.Reserve((long)queries * TokensTogether * (TilePositions + cache.ValueStride + 2));
         pool.Run(this, _chunkCount * shape.KvHeads, 1, _positions * shape.QueryColumns * 2);
     }
 
@@ -60,18 +62,19 @@ internal sealed unsafe class AttentionJob(Workspace workspace) : ParallelJob
     private void Attend((int Sequence, int FirstToken, int Tokens) chunk, int kvHead, float* scratch)
     {
         int queries = _shape.Heads / _shape.KvHeads, rows = queries * chunk.Tokens, stride = _cache.ValueStride;
-        float* scores = scratch, maxima = scores + queries * TilePositions, sums = maxima + rows, totals = sums + rows;
+        float* scores = scratch, maxima = scores + rows * TilePositions, sums = maxima + rows, totals = sums + rows;
         new Span<float>(maxima, rows).Fill(float.NegativeInfinity);
         new Span<float>(sums, rows + rows * stride).Clear();
         int[] table = _plan.Sequences[chunk.Sequence].BlockTable;
-        int lastToken = chunk.FirstToken + chunk.Tokens - 1;
-        int lastTile = GroupOf(_plan.Positions[lastToken]) / GroupsPerTile;
-        for (int tile = GroupOf(FirstSeen(_plan.Positions[chunk.FirstToken])) / GroupsPerTile; tile <= lastTile; tile++)
+        int first = _plan.Positions[chunk.FirstToken], last = first + chunk.Tokens - 1;
+        for (int tile = TileOf(FirstSeen(first)); tile <= TileOf(last); tile++)
         {
-            for (int t = 0; t < chunk.Tokens; t++)
+            bool wholeForAll = tile > TileOf(FirstSeen(last)) && tile < TileOf(first);
+            int together = wholeForAll ? chunk.Tokens : 1;
+            for (int t = 0; t < chunk.Tokens; t += together)
             {
                 int row = t * queries;
-                AttendTile(table, tile, chunk.FirstToken + t, kvHead, scores, maxima + row, sums + row, totals + row * stride);
+                AttendTile(table, tile, chunk.FirstToken + t, together, kvHead, scores, maxima + row, sums + row, totals + row * stride);
             }
         }
 
@@ -84,24 +87,28 @@ internal sealed unsafe class AttentionJob(Workspace workspace) : ParallelJob
         }
     }
 
-    /// <summary>One token's query heads over one tile of positions.</summary>
-    private void AttendTile(int[] table, int tile, int token, int kvHead, float* scores, float* maxima, float* sums, float* totals)
+    /// <summary>
+    /// The query heads of one token, or of adjacent tokens that all see the whole tile, over one tile of positions. Rows of scores,
+    /// maxima, sums and totals are (tokens, queries).
+    /// </summary>
+    private void AttendTile(int[] table, int tile, int token, int tokens, int kvHead, float* scores, float* maxima, float* sums, float* totals)
     {
-        int position = _plan.Positions[token], first = FirstSeen(position), queries = _shape.Heads / _shape.KvHeads;
-        if (GroupOf(first) / GroupsPerTile > tile || GroupOf(position) / GroupsPerTile < tile) return;
+        int position = _plan.Positions[token], first = FirstSeen(position + tokens - 1);
+        if (TileOf(first) > tile || TileOf(position) < tile) return;
+        int queries = _shape.Heads / _shape.KvHeads, rows = tokens * queries;
         float* query = _qkv.Row(token) + kvHead * queries * _shape.HeadDim;
         for (int g = 0; g < GroupsPerTile; g++)
         {
             float* groupScores = scores + g * Tile.GroupRows;
             GroupRange range = Range(tile * GroupsPerTile + g, first, position);
-            if (!range.IsEmpty) Score(KeyGroup(table, range, kvHead), query, queries, groupScores);
-            for (int q = 0; q < queries; q++) Mask(new Span<float>(groupScores + q * TilePositions, Tile.GroupRows), range);
+            if (!range.IsEmpty) Score(KeyGroup(table, range, kvHead), query, queries, tokens, groupScores);
+            for (int row = 0; row < rows; row++) Mask(new Span<float>(groupScores + row * TilePositions, Tile.GroupRows), range);
         }
 
-        for (int q = 0; q < queries; q++)
+        for (int row = 0; row < rows; row++)
         {
-            float correction = Softmax.Advance(scores + q * TilePositions, TilePositions, _shape.Scale, ref maxima[q], ref sums[q]);
-            if (correction != 1f) Softmax.Scale(totals + q * _cache.ValueStride, _cache.ValueStride, correction);
+            float correction = Softmax.Advance(scores + row * TilePositions, TilePositions, _shape.Scale, ref maxima[row], ref sums[row]);
+            if (correction != 1f) Softmax.Scale(totals + row * _cache.ValueStride, _cache.ValueStride, correction);
         }
 
         for (int g = 0; g < GroupsPerTile; g++)
@@ -110,30 +117,34 @@ internal sealed unsafe class AttentionJob(Workspace workspace) : ParallelJob
             if (range.IsEmpty) continue;
             float* values = _cache.Values(_layer, Block(table, range.Block), kvHead)
                 + (long)(range.Offset + range.Low) * _cache.ValueStride;
-            Weigh(values, range.High - range.Low, scores + g * Tile.GroupRows + range.Low, queries, totals);
+            Weigh(values, range.High - range.Low, scores + g * Tile.GroupRows + range.Low, rows, totals);
         }
     }
 
-    /// <summary>scores (queries, 16) of one group of keys.</summary>
-    private void Score(float* keys, float* query, int queries, float* scores)
+    /// <summary>scores (tokens, queries, 16) of one group of keys: all heads of a token at once, or all tokens of a head.</summary>
+    private void Score(float* keys, float* query, int queries, int tokens, float* scores)
     {
+        bool byToken = tokens == 1;
         Tile tile = new()
         {
             Weights = (byte*)keys,
             WordStride = Tile.GroupRows * sizeof(float),
             Groups = 1,
-            Input = query,
-            InputStride = _shape.HeadDim,
-            Rows = queries,
+            InputStride = byToken ? _shape.HeadDim : _qkv.Stride,
+            Rows = byToken ? queries : tokens,
             Columns = _shape.HeadDim,
-            Output = scores,
-            OutputStride = TilePositions,
+            OutputStride = byToken ? TilePositions : queries * TilePositions,
         };
-        _kernels.MultiplyF32(&tile);
+        for (int i = 0; i < (byToken ? 1 : queries); i++)
+        {
+            tile.Input = query + i * _shape.HeadDim;
+            tile.Output = scores + i * TilePositions;
+            _kernels.MultiplyF32(&tile);
+        }
     }
 
-    /// <summary>totals (queries, ValueStride) += probabilities x values.</summary>
-    private void Weigh(float* values, int positions, float* probabilities, int queries, float* totals)
+    /// <summary>totals (rows, ValueStride) += probabilities x values.</summary>
+    private void Weigh(float* values, int positions, float* probabilities, int rows, float* totals)
     {
         Tile tile = new()
         {
@@ -143,7 +154,7 @@ internal sealed unsafe class AttentionJob(Workspace workspace) : ParallelJob
             Groups = _cache.ValueStride / Tile.GroupRows,
             Input = probabilities,
             InputStride = TilePositions,
-            Rows = queries,
+            Rows = rows,
             Columns = positions,
             Output = totals,
             OutputStride = _cache.ValueStride,
@@ -165,10 +176,10 @@ internal sealed unsafe class AttentionJob(Workspace workspace) : ParallelJob
 
     private int FirstSeen(int position) => _shape.Window > 0 ? Math.Max(0, position - _shape.Window + 1) : 0;
 
-    private int GroupOf(int position)
+    private int TileOf(int position)
     {
         int size = _cache.Shape.BlockSize;
-        return position / size * _cache.GroupsPerBlock + position % size / Tile.GroupRows;
+        return (position / size * _cache.GroupsPerBlock + position % size / Tile.GroupRows) / GroupsPerTile;
     }
 
     private GroupRange Range(int group, int first, int last)

@@ -11,9 +11,6 @@ internal static unsafe class LinearLayer
 
     public const int PanelFloats = PanelColumns * Tile.GroupRows;
 
-    /// <summary>From here on widening a weight once pays for storing it; measured, AVX2 and AVX-512.</summary>
-    public const int MinTokensForPanels = 8;
-
     /// <summary>Groups that one token's kernel takes at once.</summary>
     public const int GroupsTogether = 4;
 
@@ -42,7 +39,7 @@ internal static unsafe class LinearLayer
             Output = output,
             OutputStride = outputStride,
         };
-        if (rows < MinTokensForPanels) matrix.Kernels.Multiply(&tile);
+        if (rows < matrix.Kernels.MinTokensForPanels) matrix.Kernels.Multiply(&tile);
         else MultiplyPanels(matrix, tile, panel);
     }
 

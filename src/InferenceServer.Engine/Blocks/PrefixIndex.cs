@@ -15,6 +15,7 @@ internal sealed class PrefixIndex
     public const long Root = 0;
 
     private readonly int _blockSize;
+    private readonly ulong _hashMask;
     private readonly int[] _buckets; // first block of each bucket, -1 when empty; a power of two
     private readonly int[] _nextInBucket; // (blocks)
     private readonly ulong[] _hashes; // (blocks)
@@ -24,8 +25,12 @@ internal sealed class PrefixIndex
     private readonly int[] _tokens; // (blocks, blockSize)
     private long _lastEntry = Root;
 
-    public PrefixIndex(int blockCount, int blockSize)
+    /// <param name="blockCount">Of the pool.</param>
+    /// <param name="blockSize">Tokens a block.</param>
+    /// <param name="hashMask">Tests narrow it, so that hashes collide all the time.</param>
+    public PrefixIndex(int blockCount, int blockSize, ulong hashMask = ulong.MaxValue)
     {
+        _hashMask = hashMask;
         _blockSize = blockSize;
         _buckets = new int[(int)System.Numerics.BitOperations.RoundUpToPowerOf2((uint)blockCount * 2)];
         Array.Fill(_buckets, -1);
@@ -95,12 +100,12 @@ internal sealed class PrefixIndex
     private int Bucket(ulong hash) => (int)(hash & (ulong)(_buckets.Length - 1));
 
     /// <summary>Multiply and fold (wyhash's mixing step) over the key; spread matters here, secrecy does not.</summary>
-    private static ulong Hash(ulong salt, long parent, ReadOnlySpan<int> tokens)
+    private ulong Hash(ulong salt, long parent, ReadOnlySpan<int> tokens)
     {
         const ulong Odd0 = 0xA0761D6478BD642F, Odd1 = 0xE7037ED1A0B428DB; // wyhash's constants
         ulong hash = Fold(salt ^ Odd0, (ulong)parent ^ Odd1);
         foreach (int token in tokens) hash = Fold(hash ^ (uint)token ^ Odd0, Odd1);
-        return hash;
+        return hash & _hashMask;
     }
 
     private static ulong Fold(ulong left, ulong right)

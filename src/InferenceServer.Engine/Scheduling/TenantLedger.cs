@@ -38,6 +38,8 @@ internal sealed class TenantLedger
     /// <summary>Tenants with live requests, in no order.</summary>
     public List<TenantState> Active { get; } = [];
 
+    public int TenantsKnown => _tenants.Count;
+
     public TenantState Arrive(string name, double weight)
     {
         if (!_tenants.TryGetValue(name, out TenantState? tenant))

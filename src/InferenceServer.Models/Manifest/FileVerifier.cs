@@ -16,9 +16,9 @@ internal static class FileVerifier
     /// <summary>More readers than this only make a disk seek.</summary>
     private const int MaxParallelFiles = 4;
 
-    /// <summary>Files that serving reads if they are there.</summary>
-    private static readonly string[] Optional =
-        [GenerationDefaults.FileName, "tokenizer.json", TokenizerSettings.FileName, TokenizerSettings.TemplateFileName, WeightFiles.SingleName, WeightFiles.IndexName];
+    /// <summary>Files that serving reads if they are there; shards are known only once their index was read.</summary>
+    private static readonly string[] Known =
+        ["config.json", GenerationDefaults.FileName, "tokenizer.json", TokenizerSettings.FileName, TokenizerSettings.TemplateFileName, WeightFiles.SingleName, WeightFiles.IndexName];
 
     /// <param name="manifest">Names the files.</param>
     /// <param name="folder">Holds them.</param>
@@ -37,7 +37,7 @@ internal static class FileVerifier
             verdicts[i] = new FileVerdict(file.Path, ProblemOf(file, Path.Combine(folder, file.Path), memory, cancellation));
             progress?.Report(new LoadProgress(file.Path, Interlocked.Add(ref bytesDone, file.Bytes), bytesTotal));
         });
-        IEnumerable<FileVerdict> unnamed = Optional
+        IEnumerable<FileVerdict> unnamed = Known
             .Where(name => File.Exists(Path.Combine(folder, name)) && manifest.Files.All(f => f.Path != name))
             .Select(name => new FileVerdict(name, "is in the folder but not in the manifest, so it cannot be trusted; remove it or add it to the manifest"));
         return [.. verdicts, .. unnamed];

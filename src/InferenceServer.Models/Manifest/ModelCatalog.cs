@@ -68,9 +68,26 @@ public sealed class ModelCatalog
         }
 
         ModelFolder model = ModelFolder.Open(folder);
-        if (model.Config.Architecture == manifest.Architecture) return model;
-        model.Dispose();
-        throw new ModelLoadException(
-            $"'{folder}' holds a {model.Config.Architecture}, but the manifest of '{id}' says {manifest.Architecture}; it is another model.");
+        try
+        {
+            CheckOpened(model, manifest);
+            return model;
+        }
+        catch
+        {
+            model.Dispose();
+            throw;
+        }
+    }
+
+    private static void CheckOpened(ModelFolder model, ModelManifest manifest)
+    {
+        if (model.Config.Architecture != manifest.Architecture)
+            throw new ModelLoadException(
+                $"'{model.Path}' holds a {model.Config.Architecture}, but the manifest of '{manifest.Id}' says {manifest.Architecture}; it is another model.");
+        if (manifest.Files.Count == 0) return;
+        foreach (string path in model.WeightPaths)
+            if (manifest.Files.All(f => f.Path != Path.GetFileName(path)))
+                throw new ModelLoadException($"The model '{manifest.Id}' is refused: '{path}' is a shard that the manifest does not name, so its hash is unknown.");
     }
 }

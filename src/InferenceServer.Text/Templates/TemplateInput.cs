@@ -6,14 +6,22 @@ using InferenceServer.Text.Templates.Values;
 
 namespace InferenceServer.Text.Templates;
 
-/// <summary>JSON to values. What comes out of messages, tools and documents is marked as users' text, dict keys included.</summary>
+/// <summary>
+/// JSON to values. What comes out of messages, tools and documents is marked as users' text, dict keys included. The one exception is a
+/// message's role where it is one of OpenAI's: templates such as Phi's build the token <c>&lt;|user|&gt;</c> from it, and a caller may
+/// choose among these roles anyway.
+/// </summary>
 internal static class TemplateInput
 {
+    private static readonly string[] KnownRoles = ["system", "developer", "user", "assistant", "tool", "function"];
+
     public static void Define(Dictionary<string, Value> globals, ChatTemplateInput input)
     {
         globals["documents"] = NoneValue.Instance;
         foreach ((string name, JsonElement value) in input.Variables) globals[name] = Convert(value, isUser: name == "documents");
-        globals["messages"] = Convert(input.Messages, isUser: true);
+        globals["messages"] = input.Messages.ValueKind == JsonValueKind.Array
+            ? new ListValue([.. input.Messages.EnumerateArray().Select(Message)])
+            : Convert(input.Messages, isUser: true);
         globals["tools"] = input.Tools is { } tools ? Convert(tools, isUser: true) : NoneValue.Instance;
     }
 
@@ -31,6 +39,17 @@ internal static class TemplateInput
             _ => NoneValue.Instance,
         };
     }
+
+    private static Value Message(JsonElement message)
+    {
+        if (message.ValueKind != JsonValueKind.Object) return Convert(message, isUser: true);
+        return new DictValue(message.EnumerateObject().Select(property => Entry(property, isUser: true) is var entry && IsKnownRole(entry)
+            ? new(entry.Key, StringValue.Trusted(((StringValue)entry.Value).Text))
+            : entry));
+    }
+
+    private static bool IsKnownRole(KeyValuePair<Value, Value> entry) =>
+        entry is { Key: StringValue { Text: "role" }, Value: StringValue role } && KnownRoles.Contains(role.Text);
 
     private static KeyValuePair<Value, Value> Entry(JsonProperty property, bool isUser) =>
         new(Text(ReadName(property), isUser), Convert(property.Value, isUser));

@@ -27,6 +27,9 @@ internal sealed class FakeRunner(RunnerLimits limits, int failOneIn = 0) : IMode
 
     public long ThrowsInAwaitOfStep { get; set; } = -1;
 
+    /// <summary>Runs on the engine's thread in the middle of each step.</summary>
+    public Action? BeforeAwait { get; set; }
+
     /// <summary>Off for timing: the checks cost more than the engine.</summary>
     public bool Verifies { get; init; } = true;
 
@@ -47,6 +50,7 @@ internal sealed class FakeRunner(RunnerLimits limits, int failOneIn = 0) : IMode
     {
         StepPlan plan = _launched!;
         _launched = null;
+        BeforeAwait?.Invoke();
         if (plan.StepIndex == ThrowsInAwaitOfStep) throw new InvalidOperationException("the kernel timed out");
         for (int i = 0; i < plan.RowCount; i++) Answer(plan, in plan.Rows[i], ref result.Rows[i]);
     }

@@ -61,6 +61,8 @@ internal sealed class Scenario
             RandomSeed = (ulong)seed,
         };
         FailOneIn = Chance(0.2) ? 60 : 0;
+        BreaksAtStep = Chance(0.04) ? _random.Next(1, 40) : null;
+        BreaksInLaunch = Chance(0.5);
         int[] shared = Prompt(48);
         Requests = new ScenarioRequest[_random.Next(1, 10)];
         for (int i = 0; i < Requests.Length; i++) Requests[i] = DrawRequest(i, shared);
@@ -73,6 +75,11 @@ internal sealed class Scenario
     public EngineOptions Options { get; }
 
     public int FailOneIn { get; }
+
+    /// <summary>The runner throws in this step; null: never.</summary>
+    public int? BreaksAtStep { get; }
+
+    public bool BreaksInLaunch { get; }
 
     public ScenarioRequest[] Requests { get; }
 

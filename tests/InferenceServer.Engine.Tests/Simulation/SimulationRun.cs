@@ -23,7 +23,11 @@ internal sealed class SimulationRun : IDisposable
     public SimulationRun(Scenario scenario)
     {
         _scenario = scenario;
-        _runner = new FakeRunner(scenario.Limits, scenario.FailOneIn);
+        _runner = new FakeRunner(scenario.Limits, scenario.FailOneIn)
+        {
+            ThrowsInLaunchOfStep = scenario.BreaksInLaunch ? scenario.BreaksAtStep ?? -1 : -1,
+            ThrowsInAwaitOfStep = scenario.BreaksInLaunch ? -1 : scenario.BreaksAtStep ?? -1,
+        };
         _engine = new InferenceEngine(_runner, scenario.Options, _time);
         _reference = new ReferenceScheduler(scenario.Limits, scenario.Options, scenario.FailOneIn);
         _received = new Received?[scenario.Requests.Length];
@@ -33,6 +37,9 @@ internal sealed class SimulationRun : IDisposable
     public EngineStatus Status => _engine.Status;
 
     public long Copies => _runner.Copies;
+
+    /// <summary>The runner threw, as the scenario wanted.</summary>
+    private bool Broke => _scenario.BreaksAtStep is { } step && _engine.Status is { Healthy: false } status && status.Fault!.Contains($" failed in step {step} ");
 
     public IEnumerable<Received> Streams => _received.OfType<Received>();
 
@@ -72,7 +79,9 @@ internal sealed class SimulationRun : IDisposable
                 : planned.Request;
             Submission submission = _engine.Submit(request);
             string? expected = _reference.Run(request).RejectionCode ?? (planned.DeadlineSteps == 0 ? "deadline_exceeded" : null);
-            if (submission.Rejection?.Code == "overloaded")
+            if (submission.Rejection?.Code == "engine_unhealthy")
+                Assert.True(expected is null && Broke, "Refused by a healthy engine.");
+            else if (submission.Rejection?.Code == "overloaded")
                 Assert.True(expected is null && _engine.Status.RequestsWaiting >= _scenario.Options.MaxWaitingRequests, "Refused with room in the queue (preempted requests may fill it past its limit).");
             else
                 Assert.Equal(expected, submission.Rejection?.Code);
@@ -114,8 +123,8 @@ internal sealed class SimulationRun : IDisposable
 
     private void CheckInvariants()
     {
-        Assert.True(_engine.Status.Healthy, _engine.Status.Fault);
-        EngineSnapshot now = _engine.Snapshot();
+        Assert.True(_engine.Status.Healthy || Broke, _engine.Status.Fault);
+        EngineSnapshot now = _engine.Loop.Snapshot();
         List<string> broken = EngineInvariants.Check(now, _before);
         Assert.True(broken.Count == 0, string.Join(Environment.NewLine, broken));
         _before = now;
@@ -160,6 +169,7 @@ internal sealed class SimulationRun : IDisposable
             FinishReason.Cancelled => _cancelled[index],
             FinishReason.Deadline => planned.DeadlineSteps is not null,
             FinishReason.Stop => stoppedByCaller,
+            FinishReason.Error => Broke,
             _ => false,
         };
         Assert.True(explained, $"{name} ended with {reason} after {tokens.Count} tokens; the reference ends with {expected.Reason} after {expected.Tokens.Length}.");

@@ -58,7 +58,14 @@ internal readonly record struct FormatSpec
         if (at < spec.Length) throw new TemplateError($"Invalid format specifier '{spec}'.");
         return new FormatSpec
         {
-            Fill = fill, Align = align, Sign = sign, IsAlternate = isAlternate, Width = width, Grouping = grouping, Precision = precision, Kind = kind,
+            Fill = fill,
+            Align = align,
+            Sign = sign,
+            IsAlternate = isAlternate,
+            Width = width,
+            Grouping = grouping,
+            Precision = precision,
+            Kind = kind,
         };
     }
 

@@ -38,25 +38,26 @@ internal static class MappingFilters
 
     public static Value UrlEncode(TemplateRun run, Value value, Arguments arguments)
     {
-        if (value is not (DictValue or SequenceValue)) return Quote(value.ToText(), "/");
+        if (value is not (DictValue or SequenceValue)) return Quote(value.ToText(), "/", "%20");
         IEnumerable<Value> pairs = value is DictValue dict ? dict.Pairs() : ((SequenceValue)value).Items;
         var parts = new List<StringValue>();
         foreach (Value pair in pairs)
         {
             Value[] two = [.. pair.Iterate()];
             if (two.Length != 2) throw new TemplateError("urlencode() needs pairs of a key and a value.");
-            parts.Add(Texts.Join(run, StringValue.Trusted("="), [Quote(two[0].ToText(), ""), Quote(two[1].ToText(), "")]));
+            parts.Add(Texts.Join(run, StringValue.Trusted("="), [Quote(two[0].ToText(), "", "+"), Quote(two[1].ToText(), "", "+")]));
         }
         return Texts.Join(run, StringValue.Trusted("&"), parts);
     }
 
-    private static StringValue Quote(StringValue value, string safe)
+    private static StringValue Quote(StringValue value, string safe, string space)
     {
         var quoted = new StringBuilder();
         foreach (byte unit in Encoding.UTF8.GetBytes(value.Text))
         {
             char character = (char)unit;
             if (char.IsAsciiLetterOrDigit(character) || "_.-~".Contains(character) || safe.Contains(character)) quoted.Append(character);
+            else if (character == ' ') quoted.Append(space);
             else quoted.Append('%').Append(unit.ToString("X2", System.Globalization.CultureInfo.InvariantCulture));
         }
         return value.Remade(quoted.ToString());

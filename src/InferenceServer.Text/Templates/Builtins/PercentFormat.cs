@@ -68,8 +68,13 @@ internal static class PercentFormat
         bool isZeroFilled = isZero && align == '\0' && text[at] is not ('s' or 'r' or 'a' or 'c');
         return new FormatSpec
         {
-            Fill = isZeroFilled ? "0" : " ", Align = isZeroFilled ? '=' : align == '\0' ? '>' : align, Sign = sign, IsAlternate = isAlternate,
-            Width = width, Precision = precision, Kind = text[at++],
+            Fill = isZeroFilled ? "0" : " ",
+            Align = isZeroFilled ? '=' : align == '\0' ? '>' : align,
+            Sign = sign,
+            IsAlternate = isAlternate,
+            Width = width,
+            Precision = precision,
+            Kind = text[at++],
         };
     }
 

@@ -1,4 +1,5 @@
 using System.Collections.Frozen;
+using System.Globalization;
 using InferenceServer.Text.Templates.Syntax;
 using InferenceServer.Text.Templates.Values;
 
@@ -41,7 +42,7 @@ internal static class StringMethods
         ["center"] = static (_, self, arguments) => Pad(self, arguments, "center", '^'),
         ["ljust"] = static (_, self, arguments) => Pad(self, arguments, "ljust", '<'),
         ["rjust"] = static (_, self, arguments) => Pad(self, arguments, "rjust", '>'),
-        ["isdigit"] = static (_, self, _) => All(self, char.IsDigit),
+        ["isdigit"] = static (_, self, _) => All(self, static c => CharUnicodeInfo.GetDigitValue(c) >= 0),
         ["isdecimal"] = static (_, self, _) => All(self, char.IsDigit),
         ["isnumeric"] = static (_, self, _) => All(self, char.IsNumber),
         ["isalpha"] = static (_, self, _) => All(self, char.IsLetter),

@@ -44,6 +44,6 @@ internal sealed class SliceExpression(int line, Expression target, Expression? s
         Value? stride = step?.Evaluate(run);
         run.Line = line;
         run.Charge(owner is StringValue ? owner : NoneValue.Instance);
-        return Slicing.Slice(run, owner, first, last, stride) ?? new UndefinedValue($"'{owner.TypeName}' object cannot be sliced so.");
+        return Slicing.Slice(run, owner, first, last, stride);
     }
 }

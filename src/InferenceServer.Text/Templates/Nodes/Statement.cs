@@ -40,6 +40,12 @@ internal sealed class PrintStatement(int line, Expression expression) : Statemen
     }
 }
 
+/// <summary>Several statements in the scope they stand in.</summary>
+internal sealed class ConcatStatement(Statement[] parts) : Statement
+{
+    public override Flow Execute(TemplateRun run) => run.Execute(parts);
+}
+
 internal readonly record struct IfBranch(int Line, Expression Test, Statement[] Body);
 
 internal sealed class IfStatement(IfBranch[] branches, Statement[] otherwise) : Statement

@@ -81,11 +81,12 @@ internal sealed partial class Parser
             "call" => ParseCallBlock(tag),
             "filter" => ParseFilterBlock(tag),
             "with" => ParseWith(tag),
-            "print" => new PrintStatement(tag.Line, ParseTuple(withCondition: true)),
-            "generation" => ParseGeneration(),
+            "print" => ParsePrint(tag),
+            "generation" => ParseScope("endgeneration"),
+            "block" => ParseBlock(),
             "break" or "continue" => ParseJump(tag),
-            "extends" or "include" or "import" or "from" or "block" or "autoescape" =>
-                throw Error($"The tag '{tag.Text}' is not supported: a chat template is one file without blocks."),
+            "extends" or "include" or "import" or "from" or "autoescape" =>
+                throw Error($"The tag '{tag.Text}' is not supported: a chat template is one file, and plain text."),
             _ => throw Error($"The tag '{tag.Text}' is unknown."),
         };
     }
@@ -229,10 +230,31 @@ internal sealed partial class Parser
         return new WithStatement(tag.Line, [.. targets], [.. values], ParseInner("endwith"));
     }
 
-    private ScopeStatement ParseGeneration()
+    private ConcatStatement ParsePrint(Token tag)
+    {
+        var parts = new List<Statement>();
+        while (Current.Kind != TokenKind.BlockEnd)
+        {
+            if (parts.Count > 0) ExpectOperator(",");
+            parts.Add(new PrintStatement(tag.Line, ParseExpression()));
+        }
+        return new ConcatStatement([.. parts]);
+    }
+
+    /// <summary>Nothing extends a chat template, so a block is its body.</summary>
+    private ScopeStatement ParseBlock()
+    {
+        Expect(TokenKind.Name);
+        while (TakeName("scoped") || TakeName("required")) continue;
+        ScopeStatement block = ParseScope("endblock");
+        if (Current.Kind == TokenKind.Name) _at++;
+        return block;
+    }
+
+    private ScopeStatement ParseScope(string end)
     {
         Expect(TokenKind.BlockEnd);
-        return new ScopeStatement(ParseInner("endgeneration"));
+        return new ScopeStatement(ParseInner(end));
     }
 
     private AssignTarget ParseTarget(string? end)

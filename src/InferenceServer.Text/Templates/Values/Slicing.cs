@@ -3,11 +3,12 @@ namespace InferenceServer.Text.Templates.Values;
 /// <summary>Python's x[start:stop:step].</summary>
 internal static class Slicing
 {
-    /// <summary>Null where the value cannot be sliced.</summary>
-    public static Value? Slice(TemplateRun run, Value value, Value? start, Value? stop, Value? step)
+    /// <exception cref="TemplateError">The value cannot be sliced, or not so.</exception>
+    public static Value Slice(TemplateRun run, Value value, Value? start, Value? stop, Value? step)
     {
         if (value is UndefinedValue undefined) throw undefined.Fail();
-        if (value is not (StringValue or SequenceValue) || !CanBound(start) || !CanBound(stop) || !CanBound(step)) return null;
+        if (value is not (StringValue or SequenceValue)) throw new TemplateError($"'{value.TypeName}' object cannot be sliced.");
+        if (!CanBound(start) || !CanBound(stop) || !CanBound(step)) throw new TemplateError("slice indices must be integers or None.");
         (int first, int count, int stride) = Range(value.Length!.Value, start, stop, step);
         run.Charge(count / 16);
         if (value is SequenceValue sequence) return sequence.With(Pick(sequence.Items, first, count, stride));

@@ -94,8 +94,8 @@ internal sealed class AddedTokenFinder
     }
 
     private static bool EndsInWord(ReadOnlySpan<char> text) =>
-        Rune.DecodeLastFromUtf16(text, out Rune rune, out _) == OperationStatus.Done && PatternEscapes.IsWord(rune.Value);
+        Rune.DecodeLastFromUtf16(text, out Rune rune, out _) == OperationStatus.Done && PatternEscapes.IsPlainWord(rune.Value);
 
     private static bool BeginsWithWord(ReadOnlySpan<char> text) =>
-        Rune.DecodeFromUtf16(text, out Rune rune, out _) == OperationStatus.Done && PatternEscapes.IsWord(rune.Value);
+        Rune.DecodeFromUtf16(text, out Rune rune, out _) == OperationStatus.Done && PatternEscapes.IsPlainWord(rune.Value);
 }

@@ -16,6 +16,9 @@ internal static class PreTokenizerReader
         1u << (int)UnicodeCategory.DecimalDigitNumber | 1u << (int)UnicodeCategory.LetterNumber | 1u << (int)UnicodeCategory.OtherNumber));
     private static readonly ClassPattern Punctuation = Class(static c => c < 128 ? char.IsPunctuation((char)c) || char.IsSymbol((char)c) : Rune.IsPunctuation(new Rune(c)));
 
+    private static readonly ClassPattern WordsAndSymbols = ClassPattern.Compile(new PatternNode.Choice(
+        [Run(PatternEscapes.IsPlainWord), Run(static c => !PatternEscapes.IsPlainWord(c) && !PatternEscapes.IsWhiteSpace(c))]));
+
     /// <summary>Reads a pre-tokenizer.</summary>
     /// <param name="field">"pre_tokenizer", or one in a sequence.</param>
     /// <param name="isLast">Nothing but the model follows.</param>
@@ -27,7 +30,7 @@ internal static class PreTokenizerReader
         "Metaspace" => Metaspace(field),
         "Digits" => new PatternSplit(Numeric, field["individual_digits"].BoolOr(false) ? SplitBehavior.Isolated : SplitBehavior.Contiguous),
         "Punctuation" => new PatternSplit(Punctuation, field["behavior"].IsNull ? SplitBehavior.Isolated : Behavior(field["behavior"])),
-        "Whitespace" => new PatternSplit(TextPatterns.OfRegex(@"\w+|[^\w\s]+"), SplitBehavior.Removed, invert: true),
+        "Whitespace" => new PatternSplit(WordsAndSymbols, SplitBehavior.Removed, invert: true),
         "WhitespaceSplit" => new PatternSplit(WhiteSpace, SplitBehavior.Removed),
         "BertPreTokenizer" => new PreTokenizerSequence([new PatternSplit(WhiteSpace, SplitBehavior.Removed), new PatternSplit(Punctuation, SplitBehavior.Isolated)]),
         "CharDelimiterSplit" => new PatternSplit(new LiteralPattern(field.Required("delimiter").AsString()), SplitBehavior.Removed),
@@ -74,5 +77,7 @@ internal static class PreTokenizerReader
         _ => throw field.Expected("Removed, Isolated, MergedWithPrevious, MergedWithNext or Contiguous"),
     };
 
-    private static ClassPattern Class(Func<int, bool> rule) => ClassPattern.OfSet(new CodePointSet(rule));
+    private static ClassPattern Class(Func<int, bool> rule) => ClassPattern.Compile(new PatternNode.One(new CodePointSet(rule)));
+
+    private static PatternNode.Repeat Run(Func<int, bool> rule) => new(new PatternNode.One(new CodePointSet(rule)), 1, int.MaxValue, Possessive: true);
 }

@@ -22,10 +22,7 @@ internal sealed class ClassPattern : ITextPattern
     {
         try
         {
-            PatternNode node = PatternParser.Parse(pattern);
-            PatternMatcher end = new PatternMatcher.EndStep();
-            IReadOnlyList<PatternNode> alternatives = node is PatternNode.Choice choice ? choice.Alternatives : [node];
-            return new ClassPattern([.. alternatives.Select(alternative => PatternMatcher.Compile(alternative, end))]);
+            return Compile(PatternParser.Parse(pattern));
         }
         catch (NotSupportedException)
         {
@@ -33,8 +30,13 @@ internal sealed class ClassPattern : ITextPattern
         }
     }
 
-    /// <summary>One code point of a set.</summary>
-    public static ClassPattern OfSet(CodePointSet set) => new([PatternMatcher.Compile(new PatternNode.One(set), new PatternMatcher.EndStep())]);
+    /// <exception cref="NotSupportedException">The tree holds a repeated group.</exception>
+    public static ClassPattern Compile(PatternNode node)
+    {
+        PatternMatcher end = new PatternMatcher.EndStep();
+        IReadOnlyList<PatternNode> alternatives = node is PatternNode.Choice choice ? choice.Alternatives : [node];
+        return new ClassPattern([.. alternatives.Select(alternative => PatternMatcher.Compile(alternative, end))]);
+    }
 
     /// <summary>The end of the match that begins exactly at <paramref name="at"/>, or -1.</summary>
     public int MatchEnd(ReadOnlySpan<char> text, int at)

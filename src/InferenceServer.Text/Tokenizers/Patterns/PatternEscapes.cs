@@ -74,9 +74,17 @@ internal static class PatternEscapes
     /// <summary>The White_Space property.</summary>
     public static bool IsWhiteSpace(int c) => c <= 0xFFFF && char.IsWhiteSpace((char)c);
 
-    /// <summary>The word characters of UTS 18: letters, marks, digits, connectors, and the circled letters, which are alphabetic symbols.</summary>
-    public static bool IsWord(int c) => (WordCategories >> (int)CharUnicodeInfo.GetUnicodeCategory(c) & 1) != 0
-        || c is >= 0x24B6 and <= 0x24E9 or >= 0x1F130 and <= 0x1F149 or >= 0x1F150 and <= 0x1F169 or >= 0x1F170 and <= 0x1F189;
+    /// <summary>Oniguruma's <c>\w</c>: letters, marks, digits, connectors, and by its own table the small digits and fractions of Latin-1.</summary>
+    public static bool IsWord(int c) =>
+        (WordCategories >> (int)CharUnicodeInfo.GetUnicodeCategory(c) & 1) != 0 || c is 0xB2 or 0xB3 or 0xB9 or >= 0xBC and <= 0xBE || IsCircledLetter(c);
+
+    /// <summary>The <c>\w</c> of UTS 18, which added tokens and the Whitespace pre-tokenizer go by: the same without fractions, but with the two joiners.</summary>
+    public static bool IsPlainWord(int c) =>
+        (WordCategories >> (int)CharUnicodeInfo.GetUnicodeCategory(c) & 1) != 0 || c is 0x200C or 0x200D || IsCircledLetter(c);
+
+    // Letters that are symbols by category.
+    private static bool IsCircledLetter(int c) =>
+        c is >= 0x24B6 and <= 0x24E9 or >= 0x1F130 and <= 0x1F149 or >= 0x1F150 and <= 0x1F169 or >= 0x1F170 and <= 0x1F189;
 
     private static bool TryHex(string pattern, ref int at, out int codePoint)
     {

@@ -16,6 +16,7 @@ internal abstract class PatternMatcher
     public static PatternMatcher Compile(PatternNode node, PatternMatcher next) => node switch
     {
         PatternNode.One one => new RunStep(one.Set, 1, 1, possessive: true, next),
+        PatternNode.LineEnd => new LineEndStep(next),
         PatternNode.LookAhead look => new LookStep(look.Set, look.Negative, next),
         PatternNode.Chain chain => chain.Parts.Reverse().Aggregate(next, static (behind, part) => Compile(part, behind)),
         PatternNode.Choice choice => new ChoiceStep([.. choice.Alternatives.Select(alternative => Compile(alternative, next))]),
@@ -65,6 +66,13 @@ internal abstract class PatternMatcher
     private sealed class LookStep(CodePointSet set, bool negative, PatternMatcher next) : PatternMatcher
     {
         public override int Match(ReadOnlySpan<char> text, int at) => set.Step(text, at) > 0 != negative ? next.Match(text, at) : -1;
+
+        public override bool CanBegin(char first) => next.CanBegin(first);
+    }
+
+    private sealed class LineEndStep(PatternMatcher next) : PatternMatcher
+    {
+        public override int Match(ReadOnlySpan<char> text, int at) => at == text.Length || text[at] == '\n' ? next.Match(text, at) : -1;
 
         public override bool CanBegin(char first) => next.CanBegin(first);
     }

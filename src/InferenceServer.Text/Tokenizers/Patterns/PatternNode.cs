@@ -13,6 +13,9 @@ internal abstract record PatternNode
     /// <summary>Greedy; a possessive one gives nothing back.</summary>
     internal sealed record Repeat(PatternNode Body, int Min, int Max, bool Possessive) : PatternNode;
 
+    /// <summary>The end of a line or of the text; takes nothing.</summary>
+    internal sealed record LineEnd : PatternNode;
+
     /// <summary>Whether the next code point is in the set; the end of the text is in none.</summary>
     internal sealed record LookAhead(CodePointSet Set, bool Negative) : PatternNode;
 }

@@ -44,7 +44,9 @@ internal sealed class PatternParser
     {
         if (Accept('('))
             return ParseGroup();
-        if (_pattern[_at] is '^' or '$' or '*' or '+' or '?' or '{')
+        if (Accept('$'))
+            return new PatternNode.LineEnd();
+        if (_pattern[_at] is '^' or '*' or '+' or '?' or '{')
             throw Unknown();
         return new PatternNode.One(new CodePointSet(ParseSetItem(insideBrackets: false)));
     }
@@ -85,10 +87,14 @@ internal sealed class PatternParser
             return body;
 
         bool counted = _pattern[_at - 1] == '}';
-        if (!AtEnd && (_pattern[_at] == '?' || (counted && _pattern[_at] == '+')))
-            throw Unknown(); // lazy; and "{n}+" is a repeat of a repeat in Oniguruma, not a possessive one
         bool possessive = Accept('+');
-        if (!AtEnd && _pattern[_at] is '*' or '+' or '?' or '{' || body is PatternNode.LookAhead)
+        if (possessive && counted)
+        {
+            // In Oniguruma "x{1,3}+" is not possessive but repeats the repeat.
+            (possessive, max) = (false, min <= 1 ? int.MaxValue : throw Unknown());
+        }
+
+        if ((!AtEnd && _pattern[_at] is '*' or '+' or '?' or '{') || body is PatternNode.LookAhead or PatternNode.LineEnd) // '?': lazy
             throw Unknown();
         return new PatternNode.Repeat(body is PatternNode.Chain { Parts: [PatternNode.One one] } ? one : body, min, max, possessive);
     }

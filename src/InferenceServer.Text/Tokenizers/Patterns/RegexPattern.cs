@@ -13,20 +13,23 @@ internal sealed class RegexPattern : ITextPattern
     // For each UnicodeCategory a character of the first plane that patterns do not name: the last one.
     private static readonly char[] StandIns = LastOfEachCategory();
 
+    // In Oniguruma ^ and $ are about lines.
+    private const RegexOptions Options = RegexOptions.CultureInvariant | RegexOptions.Multiline;
+
     private readonly Regex _regex;
 
     /// <exception cref="ArgumentException">Not a pattern that .NET understands.</exception>
     public RegexPattern(string pattern)
     {
-        string translated = PossessiveRepeats.ToAtomicGroups(pattern);
+        string translated = DotNetPattern.Of(pattern);
         try
         {
             // Linear by construction, but without look-ahead and atomic groups.
-            _regex = new Regex(translated, RegexOptions.NonBacktracking | RegexOptions.CultureInvariant);
+            _regex = new Regex(translated, RegexOptions.NonBacktracking | Options);
         }
         catch (NotSupportedException)
         {
-            _regex = new Regex(translated, RegexOptions.Compiled | RegexOptions.CultureInvariant);
+            _regex = new Regex(translated, RegexOptions.Compiled | Options);
         }
     }
 

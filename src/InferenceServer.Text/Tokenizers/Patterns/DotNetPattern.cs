@@ -1,9 +1,14 @@
 namespace InferenceServer.Text.Tokenizers.Patterns;
 
-/// <summary>Rewrites <c>x++</c>, <c>x*+</c> and <c>x?+</c>, which .NET does not know, as <c>(?&gt;x+)</c> and so on.</summary>
-internal static class PossessiveRepeats
+/// <summary>
+/// Rewrites what Oniguruma writes otherwise than .NET: <c>x++</c> becomes <c>(?&gt;x+)</c>, and <c>x{1,3}+</c>, which repeats the repeat,
+/// becomes <c>(?:x{1,3})+</c>; <c>\w</c> is spelled out.
+/// </summary>
+internal static class DotNetPattern
 {
-    public static string ToAtomicGroups(string pattern)
+    private const string Word = @"\p{L}\p{M}\p{Nd}\p{Nl}\p{Pc}²³¹¼½¾Ⓐ-ⓩ";
+
+    public static string Of(string pattern)
     {
         Stack<int> groups = new();
         int atom = 0; // where the last atom begins
@@ -21,15 +26,26 @@ internal static class PossessiveRepeats
                 pattern = pattern[..atom] + atomic + pattern[(at + 2)..];
                 at = atom + atomic.Length;
             }
-            else if (c is '+' or '*' or '?' or '{')
+            else if (c == '{' && pattern.IndexOf('}', at) is >= 0 and int close)
             {
-                at = c == '{' ? pattern.IndexOf('}', at) is >= 0 and int close ? close + 1 : at + 1 : at + 1;
+                at = close + 1;
+                if (at == pattern.Length || pattern[at] != '+')
+                    continue;
+                string repeated = $"(?:{pattern[atom..at]})";
+                pattern = pattern[..atom] + repeated + pattern[at..];
+                at = atom + repeated.Length;
+            }
+            else if (c is '+' or '*' or '?')
+            {
+                at++;
             }
             else
             {
                 atom = at;
                 if (c == '(')
                     groups.Push(at);
+                if (c is '[' or '\\')
+                    pattern = SpellOutWord(pattern, at, c == '[' ? BracketEnd(pattern, at) : EscapeEnd(pattern, at));
                 at = c == '[' ? BracketEnd(pattern, at) : c == '\\' ? EscapeEnd(pattern, at) : at + 1;
                 if (c == '(' && at < pattern.Length && pattern[at] == '?')
                     at++;
@@ -37,6 +53,14 @@ internal static class PossessiveRepeats
         }
 
         return pattern;
+    }
+
+    private static string SpellOutWord(string pattern, int start, int end)
+    {
+        string atom = pattern[start..end];
+        string spelled = atom[0] == '[' ? atom.Replace(@"\w", Word, StringComparison.Ordinal)
+            : atom == @"\w" ? $"[{Word}]" : atom == @"\W" ? $"[^{Word}]" : atom;
+        return pattern[..start] + spelled + pattern[end..];
     }
 
     private static int BracketEnd(string pattern, int open)
@@ -59,7 +83,7 @@ internal static class PossessiveRepeats
     {
         int end = Math.Min(backslash + 2, pattern.Length);
         if (end < pattern.Length && pattern[end - 1] is 'p' or 'P' or 'x' && pattern[end] == '{')
-            return pattern.IndexOf('}', end) is >= 0 and int close ? close + 1 : pattern.Length;
+            return pattern.IndexOf('}', end) is >= 0 and int brace ? brace + 1 : pattern.Length;
         return end;
     }
 }
