@@ -136,6 +136,7 @@ internal static partial class ModelLoader
         Submission submission = engine.Submit(new EngineRequest
         {
             RequestId = "warm-up",
+            Tenant = "server",
             PromptTokens = [0],
             Sampling = new SamplingParameters { Temperature = 0 },
             MaxTokens = 2,

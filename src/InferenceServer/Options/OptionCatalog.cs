@@ -53,7 +53,7 @@ internal static class OptionCatalog
             (o, v) => o with { Http = o.Http with { DrainSeconds = Int(v) } }),
         new("Grpc.Enabled", "--grpc", "true|false", "Serve gRPC. Default: true.",
             (o, v) => o with { Grpc = o.Grpc with { Enabled = Bool(v) } }),
-        new("Grpc.Port", "--grpc-port", "PORT", "gRPC port; 0 takes any free one. Default: 8081.",
+        new("Grpc.Port", null, "PORT", "gRPC port; 0 takes any free one. Default: 8081.",
             (o, v) => o with { Grpc = o.Grpc with { Port = Int(v) } }),
         new("Grpc.Reflection", null, "true|false", "Let gRPC clients list the services. Default: true.",
             (o, v) => o with { Grpc = o.Grpc with { Reflection = Bool(v) } }),

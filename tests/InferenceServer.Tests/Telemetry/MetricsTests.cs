@@ -74,8 +74,8 @@ public partial class MetricsTests
             promtool.StandardInput.Close();
             string complaints = await promtool.StandardError.ReadToEndAsync(TestContext.Current.CancellationToken);
             await promtool.WaitForExitAsync(TestContext.Current.CancellationToken);
-            Assert.Equal("", complaints);
-            Assert.Equal(0, promtool.ExitCode);
+            // vLLM's own names hold a colon, which promtool's linter dislikes; they are the point of having them.
+            Assert.DoesNotContain(complaints.Split('\n'), line => line.Length > 0 && !line.EndsWith("metric names should not contain ':'", StringComparison.Ordinal));
         }
     }
 
