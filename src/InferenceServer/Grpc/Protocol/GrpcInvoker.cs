@@ -76,6 +76,12 @@ internal sealed partial class GrpcInvoker(GrpcLimits limits, ILogger<GrpcInvoker
         {
             Finish(http, GrpcStatus.DeadlineExceeded, "The call's deadline passed.", call.HasWritten);
         }
+        catch (OperationCanceledException e)
+        {
+            // A stalled client was cut off, or its leaving was seen by a flush first.
+            ClientLeft(logger, http.Request.Path, e.Message);
+            Finish(http, GrpcStatus.Cancelled, "The call was cancelled.", call.HasWritten);
+        }
         catch (BadHttpRequestException e)
         {
             Finish(http, GrpcStatus.Internal, $"The request cannot be read: {e.Message}", call.HasWritten);
