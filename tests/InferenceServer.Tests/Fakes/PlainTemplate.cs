@@ -11,7 +11,13 @@ internal sealed class PlainTemplate : IChatTemplate
 
     public RenderedPrompt Render(ChatTemplateInput input)
     {
-        Last = input;
+        // The request's document is gone when a test looks.
+        Last = input with
+        {
+            Messages = input.Messages.Clone(),
+            Tools = input.Tools?.Clone(),
+            Variables = input.Variables.ToDictionary(v => v.Key, v => v.Value.Clone()),
+        };
         StringBuilder text = new();
         List<TextRange> user = [];
         foreach (JsonElement message in input.Messages.EnumerateArray())

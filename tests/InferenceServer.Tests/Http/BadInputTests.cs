@@ -60,7 +60,7 @@ public class BadInputTests
         {
             server.Engine.Reply = text;
             object stop = text.Length == 0 ? "x" : text;
-            string body = JsonSerializer.Serialize(new { user = text, messages = new[] { new { role = "user", name = text, content = text } }, max_tokens = 4000, metadata = new Dictionary<string, string> { [text] = text } });
+            string body = JsonSerializer.Serialize(new { user = text, messages = new[] { new { role = "user", name = text, content = text } }, metadata = new Dictionary<string, string> { [text] = text } });
             JsonElement answer = await server.JsonAsync(Endpoints[0], body);
             Assert.Equal(text, answer.GetProperty("choices")[0].GetProperty("message").GetProperty("content").GetString());
             Assert.Equal(text, server.Template.Last!.Messages[0].GetProperty("content").GetString());
@@ -68,7 +68,7 @@ public class BadInputTests
             string[] events = await server.StreamAsync(Endpoints[0], body[..^1] + ",\"stream\":true}");
             Assert.Equal(text, string.Concat(events[..^1].Select(Content)));
 
-            using HttpResponseMessage stopped = await server.PostAsync(Endpoints[1], JsonSerializer.Serialize(new { prompt = text + "a", stop, max_tokens = 4000 - text.Length * 4 }));
+            using HttpResponseMessage stopped = await server.PostAsync(Endpoints[1], JsonSerializer.Serialize(new { prompt = text + "a", stop, max_tokens = Math.Max(1, 4000 - text.Length * 4) }));
             Assert.Equal(HttpStatusCode.OK, stopped.StatusCode);
             if (text.Length == 0) continue;
             using HttpResponseMessage model = await server.PostAsync(Endpoints[1], JsonSerializer.Serialize(new { prompt = "a", model = text }));
