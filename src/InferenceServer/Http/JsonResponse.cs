@@ -1,4 +1,5 @@
 using System.Buffers;
+using System.IO.Pipelines;
 using System.Text.Json;
 
 namespace InferenceServer.Http;
@@ -7,6 +8,7 @@ namespace InferenceServer.Http;
 internal static class JsonResponse
 {
     private const string ContentType = "application/json";
+    private static readonly TimeSpan StallLimit = new StreamTiming().StallLimit;
 
     public static async Task WriteAsync<T>(HttpContext http, T value, Action<Utf8JsonWriter, T> write)
     {
@@ -19,6 +21,15 @@ internal static class JsonResponse
     {
         http.Response.ContentType = ContentType;
         http.Response.ContentLength = json.Length;
-        await http.Response.BodyWriter.WriteAsync(json, http.RequestAborted);
+        ValueTask<FlushResult> write = http.Response.BodyWriter.WriteAsync(json, http.RequestAborted);
+        if (write.IsCompletedSuccessfully) return;
+        try
+        {
+            await write.AsTask().WaitAsync(StallLimit, http.RequestAborted);
+        }
+        catch (TimeoutException)
+        {
+            http.Abort(); // the client takes nothing; the body must not stay in memory for it
+        }
     }
 }

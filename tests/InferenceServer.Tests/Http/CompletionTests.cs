@@ -88,6 +88,7 @@ public class CompletionTests
         Assert.Equal("length", choice.GetProperty("finish_reason").GetString());
         JsonElement logprobs = choice.GetProperty("logprobs");
         Assert.Equal(["<bos>", "a", "b"], logprobs.GetProperty("tokens").EnumerateArray().Select(t => t.GetString()));
+        Assert.Equal([0, 0, 1], logprobs.GetProperty("text_offset").EnumerateArray().Select(t => t.GetInt32()));
         Assert.Equal(JsonValueKind.Null, logprobs.GetProperty("token_logprobs")[0].ValueKind);
         Assert.Equal(-0.25, logprobs.GetProperty("token_logprobs")[2].GetDouble());
         Assert.Equal(0, server.Engine.LastRequest.MaxTokens);

@@ -120,6 +120,16 @@ public class ErrorTableTests
         await AssertErrorAsync(response, 413, "invalid_request_error", "request_too_large");
     }
 
+    [Theory]
+    [InlineData(0, false)]
+    [InlineData(5, true)]
+    public async Task The_servers_time_limit_is_the_engines_deadline(int seconds, bool expected)
+    {
+        await using TestServer server = await TestServer.StartAsync(new ServerOptions { Http = new HttpOptions { RequestTimeoutSeconds = seconds } });
+        await server.JsonAsync(Chat, Hi);
+        Assert.Equal(expected, server.Engine.LastRequest.DeadlineTimestamp is not null);
+    }
+
     [Fact]
     public async Task A_body_of_megabytes_is_read()
     {

@@ -16,7 +16,7 @@ internal sealed class CompletionChunkWriter : ChunkWriter
         _request = group.Generations[0].Request;
         _echo = echo;
         _logprobs = new CompletionLogprobs[group.Generations.Count * _request.Choices];
-        for (int i = 0; i < _logprobs.Length; i++) _logprobs[i] = new CompletionLogprobs(group.Generations[0].Model.Tokenizer, _request.Sampling.TopLogprobs);
+        for (int i = 0; i < _logprobs.Length; i++) _logprobs[i] = new CompletionLogprobs(group.Generations[0].Model.Tokenizer, _request.Sampling.TopLogprobs, _request.SkipSpecialTokens);
     }
 
     public override void Begin()

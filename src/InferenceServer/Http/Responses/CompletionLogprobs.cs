@@ -6,8 +6,10 @@ using InferenceServer.Core.Text;
 namespace InferenceServer.Http.Responses;
 
 /// <summary>The logprobs object of /v1/completions: four arrays side by side, an entry a token.</summary>
+/// <param name="tokenizer">Whose tokens they are.</param>
 /// <param name="top">Alternatives to list; the chosen token is listed too, so that there may be one more.</param>
-internal sealed class CompletionLogprobs(ITokenizer tokenizer, int top)
+/// <param name="skipSpecial">Special tokens are not in the text, so that the next token begins where they do.</param>
+internal sealed class CompletionLogprobs(ITokenizer tokenizer, int top, bool skipSpecial)
 {
     /// <summary>Characters (code points) written so far, where the next token begins.</summary>
     private int _offset;
@@ -19,6 +21,7 @@ internal sealed class CompletionLogprobs(ITokenizer tokenizer, int top)
         foreach (ScoredToken token in tokens)
         {
             json.WriteNumberValue(_offset);
+            if (skipSpecial && tokenizer.IsSpecial(token.Token)) continue;
             foreach (Rune _ in TokenText.Of(tokenizer, token.Token).EnumerateRunes()) _offset++;
         }
 

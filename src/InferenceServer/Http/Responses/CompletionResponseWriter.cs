@@ -35,7 +35,7 @@ internal static class CompletionResponseWriter
         if (generation.Request.Sampling.Logprobs)
         {
             List<ScoredToken> tokens = echo ? [.. (prompt ?? []).Select(p => new ScoredToken(p.Token, p.Logprob, p.Top)), .. choice.Tokens] : choice.Tokens;
-            new CompletionLogprobs(generation.Model.Tokenizer, generation.Request.Sampling.TopLogprobs).Write(json, CollectionsMarshal.AsSpan(tokens));
+            new CompletionLogprobs(generation.Model.Tokenizer, generation.Request.Sampling.TopLogprobs, generation.Request.SkipSpecialTokens).Write(json, CollectionsMarshal.AsSpan(tokens));
         }
         else
         {
