@@ -75,8 +75,16 @@ internal sealed class ScriptedGeneration(EngineRequest request) : Core.Requests.
         long now = TimeProvider.System.GetTimestamp();
         RequestSummary summary = new()
         {
-            RequestId = request.RequestId, Tenant = request.Tenant, PromptTokens = request.PromptTokens.Length, CachedTokens = 3, Choices = request.Choices,
-            ArrivedTimestamp = now - 300, ScheduledTimestamp = now - 200, FirstTokenTimestamp = now - 100, LastTokenTimestamp = now, FinishedTimestamp = now,
+            RequestId = request.RequestId,
+            Tenant = request.Tenant,
+            PromptTokens = request.PromptTokens.Length,
+            CachedTokens = 3,
+            Choices = request.Choices,
+            ArrivedTimestamp = now - 300,
+            ScheduledTimestamp = now - 200,
+            FirstTokenTimestamp = now - 100,
+            LastTokenTimestamp = now,
+            FinishedTimestamp = now,
         };
         _events.Writer.TryWrite(new TokenEvent { Kind = TokenEventKind.Finished, Summary = summary });
         _events.Writer.TryComplete();
