@@ -69,14 +69,13 @@ internal sealed partial class ServerHost : IAsyncDisposable
         ConfigureLogging(builder.Logging);
         builder.WebHost.ConfigureKestrel(kestrel => Listen(kestrel, options));
         builder.Host.ConfigureHostOptions(host => host.ShutdownTimeout = TimeSpan.FromSeconds(options.Http.DrainSeconds + 5));
-        TelemetrySetup telemetry = new(typeof(ServerHost).Assembly.GetName().Version?.ToString(3) ?? "0");
         builder.Services
             .AddSingleton(options)
             .AddSingleton(models)
             .AddSingleton(TimeProvider.System)
             .AddSingleton(new ApiKeys(ReadKeys(options.Auth)))
-            .AddSingleton(_ => telemetry)
-            .AddSingleton(new ServerMetrics(models))
+            .AddSingleton(_ => new TelemetrySetup(typeof(ServerHost).Assembly.GetName().Version?.ToString(3) ?? "0"))
+            .AddSingleton<ServerMetrics>()
             .AddSingleton<RequestLog>()
             .AddSingleton<EngineObserver>()
             .AddSingleton<RunningRequests>()
@@ -84,6 +83,8 @@ internal sealed partial class ServerHost : IAsyncDisposable
         WebApplication app = builder.Build();
         HttpApi.Map(app);
         GrpcApi.Map(app);
+        TelemetrySetup telemetry = app.Services.GetRequiredService<TelemetrySetup>();
+        _ = app.Services.GetRequiredService<ServerMetrics>(); // its gauges must exist before the first request
         app.MapGet("/metrics", (HttpContext http) => http.Response.WriteTextAsync(telemetry.Prometheus.Scrape(), PrometheusExporter.ContentType));
         return app;
     }
