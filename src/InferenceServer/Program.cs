@@ -1,1 +1,3 @@
-Console.WriteLine("InferenceServer");
+using InferenceServer.Commands;
+
+return await RootCommands.RunAsync(args);

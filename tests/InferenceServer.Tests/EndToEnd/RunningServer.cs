@@ -1,0 +1,41 @@
+using InferenceServer.Hosting;
+using InferenceServer.Options;
+
+namespace InferenceServer.Tests.EndToEnd;
+
+/// <summary>The whole server in this process, on free ports, with the demo model unless told otherwise.</summary>
+internal sealed class RunningServer : IAsyncDisposable
+{
+    private readonly ServerHost _host;
+
+    private RunningServer(ServerHost host)
+    {
+        _host = host;
+        Http = new HttpClient { BaseAddress = new Uri(host.HttpUrl) };
+    }
+
+    public HttpClient Http { get; }
+
+    public string HttpUrl => _host.HttpUrl;
+
+    public string GrpcUrl => _host.GrpcUrl!;
+
+    public static async Task<RunningServer> StartAsync(Func<ServerOptions, ServerOptions>? configure = null)
+    {
+        ServerOptions options = new()
+        {
+            Model = new ModelOptions { ManifestFolder = Path.Combine(TestModels.Root, "models-manifest") },
+            Http = new HttpOptions { Port = 0 },
+            Grpc = new GrpcOptions { Port = 0 },
+        };
+        ServerHost host = await ServerHost.StartAsync(configure?.Invoke(options) ?? options, TestContext.Current.CancellationToken);
+        Assert.True(await host.WaitUntilReadyAsync(), "the model did not load");
+        return new RunningServer(host);
+    }
+
+    public async ValueTask DisposeAsync()
+    {
+        Http.Dispose();
+        await _host.DisposeAsync();
+    }
+}
