@@ -25,10 +25,10 @@ public interface ITokenizer
     /// <summary>Appends the ids of <paramref name="text"/>. Time is linear in the text. Lone surrogates become U+FFFD.</summary>
     void Encode(string text, EncodeOptions options, List<int> ids);
 
-    /// <summary>The text of ids; broken UTF-8 becomes U+FFFD. Unknown ids are an ArgumentOutOfRangeException.</summary>
+    /// <summary>The text of ids; broken UTF-8 becomes U+FFFD. Ids that no token has read as nothing: models pad their vocabulary to round numbers.</summary>
     string Decode(ReadOnlySpan<int> ids, bool skipSpecial);
 
-    /// <summary>The bytes a token stands for in the middle of a text (special tokens: their content).</summary>
+    /// <summary>The bytes a token stands for in the middle of a text (special tokens: their content; ids that no token has: nothing).</summary>
     ReadOnlyMemory<byte> TokenBytes(int id);
 
     bool IsSpecial(int id);

@@ -65,14 +65,12 @@ internal sealed class PipelineTokenizer : ITokenizer
     {
         ArrayBufferWriter<byte> bytes = new(Math.Max(16, ids.Length * 4));
         int last = ids.Length - 1;
-        foreach (int id in ids)
-            _tokens.Require(id);
-        while (skipSpecial && last >= 0 && _tokens.IsSpecial(ids[last]))
+        while (last >= 0 && _tokens.IsSilent(ids[last], skipSpecial))
             last--;
         bool isFirst = true;
         for (int i = 0; i <= last; i++)
         {
-            if (skipSpecial && _tokens.IsSpecial(ids[i]))
+            if (_tokens.IsSilent(ids[i], skipSpecial))
                 continue;
             bytes.Write(_tokens.At(ids[i], isFirst, isLast: i == last));
             isFirst = false;
@@ -81,11 +79,7 @@ internal sealed class PipelineTokenizer : ITokenizer
         return _parts.Decoder.Edges.Apply(Encoding.UTF8.GetString(bytes.WrittenSpan));
     }
 
-    public ReadOnlyMemory<byte> TokenBytes(int id)
-    {
-        _tokens.Require(id);
-        return _tokens.BytesFor(id);
-    }
+    public ReadOnlyMemory<byte> TokenBytes(int id) => _tokens.BytesFor(id);
 
     public bool IsSpecial(int id) => _tokens.IsSpecial(id);
 

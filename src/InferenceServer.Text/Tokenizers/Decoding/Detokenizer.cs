@@ -16,8 +16,7 @@ internal sealed class Detokenizer(TokenTable tokens, bool skipSpecial) : IDetoke
 
     public string Append(int token)
     {
-        tokens.Require(token);
-        if (skipSpecial && tokens.IsSpecial(token))
+        if (tokens.IsSilent(token, skipSpecial))
             return "";
         if (!_waits)
             return Write(token, isLast: false);

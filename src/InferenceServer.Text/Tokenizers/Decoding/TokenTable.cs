@@ -49,7 +49,7 @@ internal sealed class TokenTable
 
     /// <summary>For constraints and logprobs: like <see cref="Middle"/>, but special tokens are their content.</summary>
     public ReadOnlyMemory<byte> BytesFor(int id) =>
-        IsSpecial(id) ? _added[id].Content : _bytes.AsMemory(_starts[id].._starts[id + 1]);
+        !Contains(id) ? default : IsSpecial(id) ? _added[id].Content : _bytes.AsMemory(_starts[id].._starts[id + 1]);
 
     public int? Find(string content)
     {
@@ -59,12 +59,8 @@ internal sealed class TokenTable
         return id < 0 ? null : id;
     }
 
-    /// <exception cref="ArgumentOutOfRangeException">No token has this id.</exception>
-    public void Require(int id)
-    {
-        if (!Contains(id))
-            throw new ArgumentOutOfRangeException(nameof(id), id, $"No token has the id {id}; ids are 0 to {Size - 1}.");
-    }
+    /// <summary>Whether decoding passes over it: a special token where these are skipped, or an id that no token has.</summary>
+    public bool IsSilent(int id, bool skipSpecial) => !Contains(id) || (skipSpecial && IsSpecial(id));
 
     private ReadOnlySpan<byte> Content(int id) =>
         _added.TryGetValue(id, out (byte[] Content, bool Special) token) ? token.Content : _vocabulary.Content(id);
