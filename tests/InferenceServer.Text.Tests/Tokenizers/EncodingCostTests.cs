@@ -19,19 +19,19 @@ public sealed class EncodingCostTests
 
     [Theory]
     [MemberData(nameof(Hard))]
-    public void Sixteen_times_the_text_takes_at_most_forty_times_the_time(string name, string unit)
+    public void Sixteen_times_the_text_never_takes_the_square_of_it(string name, string unit)
     {
         ITokenizer tokenizer = TestFiles.Tokenizer(name);
         string small = Repeat(unit, 16 << 10);
         string large = Repeat(unit, 256 << 10);
         Encode(tokenizer, small);
-        // Other work on the machine can spoil a measurement; a cost that grows with the square is 256 times in every one.
+        // Linear cost is 16 times, the square 256; between them lies room for caches and for other work on the machine.
         string seen = "";
         for (int attempt = 0; attempt < 5; attempt++)
         {
             double smallMs = Math.Max(4, BestOfThree(tokenizer, small)); // a floor under the clock's and the scheduler's grain
             double largeMs = BestOfThree(tokenizer, large);
-            if (largeMs <= 40 * smallMs)
+            if (largeMs <= 100 * smallMs)
                 return;
             seen += $" {smallMs:F1} ms for 16 K chars, {largeMs:F1} ms for 256 K;";
         }
