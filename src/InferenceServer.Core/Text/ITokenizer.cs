@@ -22,6 +22,9 @@ public interface ITokenizer
     /// <summary>Highest id + 1.</summary>
     int VocabularySize { get; }
 
+    /// <summary>Bytes of the longest token: a text of N bytes has at least N / this many tokens, but for white space that a normalizer drops. 0: not known.</summary>
+    int LongestTokenBytes => 0;
+
     /// <summary>Appends the ids of <paramref name="text"/>. Time is linear in the text. Lone surrogates become U+FFFD.</summary>
     void Encode(string text, EncodeOptions options, List<int> ids);
 

@@ -79,6 +79,8 @@ internal sealed class PipelineTokenizer : ITokenizer
         return _parts.Decoder.Edges.Apply(Encoding.UTF8.GetString(bytes.WrittenSpan));
     }
 
+    public int LongestTokenBytes => _tokens.LongestBytes;
+
     public ReadOnlyMemory<byte> TokenBytes(int id) => _tokens.BytesFor(id);
 
     public bool IsSpecial(int id) => _tokens.IsSpecial(id);

@@ -27,7 +27,7 @@ internal sealed class GenerationPipeline(ModelRegistry models, ServerMetrics? me
     {
         if (!models.TryResolve(request.Model, out ServedModel? model, out RequestRejected? rejection)) return (null, rejection);
 
-        (int[]? prompt, rejection) = EncodePrompt(model, request.Prompt);
+        (int[]? prompt, rejection) = EncodePrompt(model, request.Prompt, refuseTooLong: true);
         if (prompt is null) return (null, rejection);
         rejection = CheckLengths(model, request, prompt) ?? CheckIds(model, request, prompt);
         if (rejection is not null) return (null, rejection);
@@ -39,17 +39,20 @@ internal sealed class GenerationPipeline(ModelRegistry models, ServerMetrics? me
     }
 
     /// <summary>The ids of a prompt, as generation would see them. Used by /tokenize too.</summary>
-    public static (int[]? Ids, RequestRejected? Rejection) EncodePrompt(ServedModel model, Prompt prompt)
+    public static (int[]? Ids, RequestRejected? Rejection) EncodePrompt(ServedModel model, Prompt prompt, bool refuseTooLong = false)
     {
         switch (prompt)
         {
             case Prompt.FromTokens tokens:
                 return (tokens.Ids, null);
+            case Prompt.FromText text when refuseTooLong && TooLong(model, text.Text, "prompt") is { } tooLong:
+                return (null, tooLong);
             case Prompt.FromText text:
                 return (Encode(model, text.Text, new EncodeOptions { AddSpecial = text.AddSpecialTokens, ParseSpecial = text.ParseSpecialTokens }), null);
             case Prompt.Chat chat:
                 (RenderedPrompt? rendered, RequestRejected? rejection) = Render(model, chat);
-                return rendered is null
+                if (refuseTooLong && rendered is not null) rejection = TooLong(model, rendered.Text, "messages");
+                return rendered is null || rejection is not null
                     ? (null, rejection)
                     : (Encode(model, rendered.Text, new EncodeOptions { AddSpecial = false, ParseSpecial = true, Literal = rendered.UserText }), null);
             default:
@@ -83,6 +86,17 @@ internal sealed class GenerationPipeline(ModelRegistry models, ServerMetrics? me
         {
             return (null, new(RejectionKind.Invalid, "invalid_value", "messages", $"The chat template refused these messages: {e.Message}"));
         }
+    }
+
+    /// <summary>
+    /// Refuses a text that cannot fit however it is split, before megabytes of it are tokenized. Four times the bound leaves room for
+    /// white space that a normalizer drops.
+    /// </summary>
+    private static RequestRejected? TooLong(ServedModel model, string text, string param)
+    {
+        long most = 4L * model.ContextLength * model.Tokenizer.LongestTokenBytes;
+        return most == 0 || text.Length <= most ? null : new(RejectionKind.Invalid, "context_length_exceeded", param,
+            $"This model's maximum context length is {model.ContextLength} tokens. However, the prompt has {text.Length} characters, more than so many tokens can hold. Please reduce its length.");
     }
 
     private static int[] Encode(ServedModel model, string text, EncodeOptions options)

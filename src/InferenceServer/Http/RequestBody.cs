@@ -21,7 +21,16 @@ internal static class RequestBody
         PipeReader reader = http.Request.BodyReader;
         while (true)
         {
-            ReadResult read = await reader.ReadAsync(http.RequestAborted);
+            ReadResult read;
+            try
+            {
+                read = await reader.ReadAsync(http.RequestAborted);
+            }
+            catch (IOException e) when (e is not BadHttpRequestException && !http.RequestAborted.IsCancellationRequested)
+            {
+                return (null, Invalid($"The request body cannot be read: {e.Message}")); // Kestrel's word for a chunk size beyond 32 bits
+            }
+
             if (read.Buffer.Length > maxBytes)
             {
                 reader.AdvanceTo(read.Buffer.End);

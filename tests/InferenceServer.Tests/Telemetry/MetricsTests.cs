@@ -6,7 +6,11 @@ using InferenceServer.Tests.EndToEnd;
 
 namespace InferenceServer.Tests.Telemetry;
 
-/// <summary>What /metrics says, held against what a client saw.</summary>
+/// <summary>
+/// What /metrics says, held against what a client saw. Alone, because instruments belong to the process and other tests run servers in it.
+/// </summary>
+[Collection(nameof(MetricsTests))]
+[CollectionDefinition(nameof(MetricsTests), DisableParallelization = true)]
 public partial class MetricsTests
 {
     [Fact]

@@ -30,9 +30,13 @@ internal sealed class TokenTable
         for (int id = 0; id < size; id++)
             _starts[id + 1] = _starts[id] + (Contains(id) ? decoder.DecodeMiddle(Content(id), ref _bytes, _starts[id]) : 0);
         Array.Resize(ref _bytes, _starts[size]);
+        for (int id = 0; id < size; id++)
+            if (Contains(id)) LongestBytes = Math.Max(LongestBytes, Content(id).Length);
     }
 
     public int Size => _starts.Length - 1;
+
+    public int LongestBytes { get; }
 
     public TokenDecoder Decoder => _decoder;
 
