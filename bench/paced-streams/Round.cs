@@ -9,9 +9,16 @@ internal static class Round
 {
     private static readonly TimeSpan WarmUp = TimeSpan.FromSeconds(1.5); // from the last stream's first token
 
+    /// <param name="streams">How many at once.</param>
+    /// <param name="rate">Tokens of each a second.</param>
+    /// <param name="seconds">How long to measure.</param>
+    /// <exception cref="ArgumentException">A number that is not positive.</exception>
     /// <exception cref="InvalidOperationException">The client could not hold its streams; it has said why.</exception>
     public static async Task<RoundResult> RunAsync(int streams, int rate, double seconds)
     {
+        ArgumentOutOfRangeException.ThrowIfNegativeOrZero(streams);
+        ArgumentOutOfRangeException.ThrowIfNegativeOrZero(rate);
+        ArgumentOutOfRangeException.ThrowIfNegativeOrZero(seconds);
         int maxTokens = (int)((seconds + 40) * rate); // the window, and 30 s for every stream to begin
         await using PacedServer server = await PacedServer.StartAsync(streams, rate, maxTokens);
         using Process client = ClientProcess.Start(server.Port, streams, maxTokens);
@@ -30,6 +37,7 @@ internal static class Round
         Latencies received = JsonSerializer.Deserialize<Latencies>(await ExpectAsync(client))!;
         Latencies flushed = LatencyLog.Summarize(server.Flushes, from, to);
         await client.WaitForExitAsync();
+        if (client.ExitCode != 0) throw new InvalidOperationException($"The client process failed with exit code {client.ExitCode}.");
         return new RoundResult
         {
             Streams = streams,

@@ -15,6 +15,7 @@ internal sealed class StreamReader : IDisposable
     private readonly SocketAsyncEventArgs _receive = new();
     private readonly byte[] _buffer = new byte[16 << 10];
     private readonly Action _began;
+    private volatile bool _disposed;
     private int _held; // bytes of a stamp whose end has not come yet
 
     /// <param name="maxTokens">How many are logged.</param>
@@ -42,6 +43,7 @@ internal sealed class StreamReader : IDisposable
 
     public void Dispose()
     {
+        _disposed = true;
         _socket.Dispose();
         _receive.Dispose();
     }
@@ -49,8 +51,15 @@ internal sealed class StreamReader : IDisposable
     /// <summary>False: it is done already.</summary>
     private bool Receive()
     {
-        _receive.SetBuffer(_buffer, _held, _buffer.Length - _held);
-        return _socket.ReceiveAsync(_receive);
+        try
+        {
+            _receive.SetBuffer(_buffer, _held, _buffer.Length - _held);
+            return _socket.ReceiveAsync(_receive);
+        }
+        catch (ObjectDisposedException) when (_disposed)
+        {
+            return true; // closed while the last bytes were looked at
+        }
     }
 
     private void Continue()
