@@ -29,6 +29,13 @@ internal sealed class MemoryWatch(int processId)
         return window[window.Count / 2];
     }
 
+    /// <summary>Median of the samples while the requests from the one to the other count were done. Collections make single samples jump.</summary>
+    public double? MedianMb(int from, int to)
+    {
+        List<double> window = [.. _samples.Where(s => s.Done >= from && s.Done <= to).Select(s => s.Megabytes).Order()];
+        return window.Count == 0 ? null : window[window.Count / 2];
+    }
+
     /// <summary>Least squares over the samples since then, MB an hour.</summary>
     public double SlopeMbPerHour(int done)
     {

@@ -65,9 +65,18 @@ internal sealed record SoakReport
 
     public double? RssAtEndMb { get; init; }
 
+    /// <summary>Median over the second tenth of the requests: warm, and not yet long.</summary>
+    public double? RssSecondTenthMb { get; init; }
+
+    /// <summary>Median over the last tenth. The two are what is judged.</summary>
+    public double? RssLastTenthMb { get; init; }
+
     public double? RssPeakMb { get; init; }
 
     public double? RssSlopeMbPerHour { get; init; }
+
+    /// <summary>The managed heap after its last collection, garbage that waits for a full one included.</summary>
+    public double? HeapAtEndMb { get; init; }
 
     public IReadOnlyList<double>? RssCurveMb { get; init; }
 
@@ -101,8 +110,11 @@ internal sealed record SoakReport
             ExitCode = exitCode,
             RssAfterTenthMb = Rounded(memory?.AfterMb(tenth)),
             RssAtEndMb = Rounded(memory?.LatestMb),
+            RssSecondTenthMb = Rounded(memory?.MedianMb(tenth, 2 * tenth)),
+            RssLastTenthMb = Rounded(memory?.MedianMb(9 * tenth, options.Requests)),
             RssPeakMb = Rounded(memory?.PeakMb),
             RssSlopeMbPerHour = Rounded(memory?.SlopeMbPerHour(tenth)),
+            HeapAtEndMb = Rounded(metrics?["dotnet_gc_last_collection_heap_size_bytes"] / (1 << 20)),
             RssCurveMb = memory?.Curve(60),
         };
         List<string> failures = [.. report.Judge(alive, server)];
@@ -119,11 +131,11 @@ internal sealed record SoakReport
         output.WriteLine("by status  " + string.Join(", ", ByStatus.Select(k => $"{k.Key}: {k.Value}")));
         output.WriteLine(Text($"sentinels  {SentinelsCompared} compared with what was answered alone"));
         output.WriteLine(Text($"at the end running {RunningAtEnd}, waiting {WaitingAtEnd}, KV usage {KvUsageAtEnd}, idle after {IdleAfterSeconds} s, exit code after SIGTERM {ExitCode}"));
-        output.WriteLine(Text($"RSS        {RssAfterTenthMb} MB after a tenth, {RssAtEndMb} MB at the end, peak {RssPeakMb} MB, slope {RssSlopeMbPerHour} MB/h"));
+        output.WriteLine(Text($"RSS        median {RssSecondTenthMb} MB over the second tenth, {RssLastTenthMb} MB over the last; {RssAfterTenthMb} MB after a tenth, {RssAtEndMb} MB at the end, peak {RssPeakMb} MB, slope {RssSlopeMbPerHour} MB/h, managed heap {HeapAtEndMb} MB"));
         foreach (string violation in FirstViolations) output.WriteLine("  violation  " + violation);
         foreach (string error in ServerErrors) output.WriteLine("  server     " + error);
         foreach (string failure in Failures) output.WriteLine("FAILED: " + failure);
-        if (Passed) output.WriteLine("passed: no crash, no leaked block, no wrong neighbour, memory flat");
+        if (Passed) output.WriteLine("passed: no crash, no leaked block, no wrong neighbour, " + (RssAtEndMb is null ? "memory not watched (a server of --url)" : "memory flat"));
     }
 
     private IEnumerable<string> Judge(bool alive, ServerProcess? server)
@@ -135,7 +147,7 @@ internal sealed record SoakReport
         if (server is { ErrorLines: > 0 }) yield return $"the server logged {server.ErrorLines} errors";
         if (server is not null && alive && ExitCode != 0) yield return $"after SIGTERM the server ended with {ExitCode?.ToString(CultureInfo.InvariantCulture) ?? "nothing: it had to be killed"}";
         // A heap and a block pool settle within the first tenth; a quarter and 32 MB more is beyond what collections move.
-        if (RssAtEndMb > RssAfterTenthMb * 1.25 + 32) yield return $"memory grew from {RssAfterTenthMb} to {RssAtEndMb} MB";
+        if (RssLastTenthMb > RssSecondTenthMb * 1.25 + 32) yield return $"memory grew from {RssSecondTenthMb} to {RssLastTenthMb} MB";
     }
 
     private static double? Rounded(double? value) => value is { } number ? Math.Round(number, 1) : null;
