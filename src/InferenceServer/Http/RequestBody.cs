@@ -21,7 +21,7 @@ internal static class RequestBody
         PipeReader reader = http.Request.BodyReader;
         while (true)
         {
-            ReadResult read = await reader.ReadAsync(http.RequestAborted);
+            ReadResult read = await ReadSomeAsync(reader, http.RequestAborted);
             if (read.Buffer.Length > maxBytes)
             {
                 reader.AdvanceTo(read.Buffer.End);
@@ -36,6 +36,19 @@ internal static class RequestBody
             }
 
             reader.AdvanceTo(read.Buffer.Start, read.Buffer.End);
+        }
+    }
+
+    private static async ValueTask<ReadResult> ReadSomeAsync(PipeReader reader, CancellationToken aborted)
+    {
+        try
+        {
+            return await reader.ReadAsync(aborted);
+        }
+        catch (IOException e) when (e is not BadHttpRequestException)
+        {
+            // Kestrel's parser of chunks reports a size beyond 64 bits like a broken wire; the sender is at fault either way.
+            throw new BadHttpRequestException("The request body ended or broke before it was whole.", StatusCodes.Status400BadRequest, e);
         }
     }
 
