@@ -21,16 +21,7 @@ internal static class RequestBody
         PipeReader reader = http.Request.BodyReader;
         while (true)
         {
-            ReadResult read;
-            try
-            {
-                read = await reader.ReadAsync(http.RequestAborted);
-            }
-            catch (IOException e) when (e is not BadHttpRequestException && !http.RequestAborted.IsCancellationRequested)
-            {
-                return (null, Invalid($"The request body cannot be read: {e.Message}")); // Kestrel's word for a chunk size beyond 32 bits
-            }
-
+            ReadResult read = await ReadSomeAsync(reader, http.RequestAborted);
             if (read.Buffer.Length > maxBytes)
             {
                 reader.AdvanceTo(read.Buffer.End);
@@ -45,6 +36,19 @@ internal static class RequestBody
             }
 
             reader.AdvanceTo(read.Buffer.Start, read.Buffer.End);
+        }
+    }
+
+    private static async ValueTask<ReadResult> ReadSomeAsync(PipeReader reader, CancellationToken aborted)
+    {
+        try
+        {
+            return await reader.ReadAsync(aborted);
+        }
+        catch (IOException e) when (e is not BadHttpRequestException)
+        {
+            // Kestrel's parser of chunks reports a size beyond 64 bits like a broken wire; the sender is at fault either way.
+            throw new BadHttpRequestException("The request body ended or broke before it was whole.", StatusCodes.Status400BadRequest, e);
         }
     }
 

@@ -1,4 +1,5 @@
 using System.Net;
+using System.Net.Sockets;
 using System.Text;
 using System.Text.Json;
 using InferenceServer.Tests.Fakes;
@@ -48,6 +49,18 @@ public class BadInputTests
                 Assert.True((int)response.StatusCode is 200 or 400 or 404, $"{Path.GetFileName(file)} as {field}: {(int)response.StatusCode}");
             }
         }
+    }
+
+    /// <summary>A size beyond 64 bits, which Kestrel reports as a failure of its own rather than as a bad request.</summary>
+    [Fact]
+    public async Task A_chunk_of_a_size_that_no_number_holds_is_a_400()
+    {
+        await using TestServer server = await TestServer.StartAsync();
+        using TcpClient client = new();
+        await client.ConnectAsync(server.Url.Host, server.Url.Port, TestContext.Current.CancellationToken);
+        await client.GetStream().WriteAsync("POST /v1/completions HTTP/1.1\r\nHost: localhost\r\nTransfer-Encoding: chunked\r\n\r\nFFFFFFFFFFFFFFFF\r\n"u8.ToArray(), TestContext.Current.CancellationToken);
+        using StreamReader reader = new(client.GetStream());
+        Assert.Equal("HTTP/1.1 400 Bad Request", await reader.ReadLineAsync(TestContext.Current.CancellationToken));
     }
 
     [Fact]
