@@ -18,7 +18,7 @@ RootCommand root = new("Streams of a fake model at a fixed pace through the real
 root.SetAction(async (parsed, cancellation) =>
 {
     List<RoundResult> rounds = [];
-    Console.WriteLine("streams  tokens/s  server us/token (kernel)  writes/token  bytes/token  emit-to-flush p50 / p99 ms  emit-to-receive p50 / p99 ms");
+    Console.WriteLine("streams  tokens/s  server us/token  writes/token  bytes/token  emit-to-flush p50 / p99 ms  emit-to-receive p50 / p99 ms  other load");
     try
     {
         foreach (int streamsAtOnce in parsed.GetRequiredValue(streams))
@@ -44,5 +44,5 @@ return await root.Parse(args).InvokeAsync();
 
 static string Line(RoundResult round) => string.Create(
     CultureInfo.InvariantCulture,
-    $"{round.Streams,7}  {round.TokensPerSecond,8:F0}  {round.ServerCpuMicrosecondsPerToken,15:F1} ({round.KernelMicrosecondsPerToken,6:F1})  {round.WritesPerToken,12:F2}  {round.AllocatedBytesPerToken,11:F0}"
-    + $"  {round.EmitToFlush.P50,17:F2} / {round.EmitToFlush.P99,6:F2}  {round.EmitToReceive.P50,19:F2} / {round.EmitToReceive.P99,6:F2}");
+    $"{round.Streams,7}  {round.TokensPerSecond,8:F0}  {round.ServerCpuMicrosecondsPerToken,15:F1}  {round.WritesPerToken,12:F2}  {round.AllocatedBytesPerToken,11:F0}"
+    + $"  {round.EmitToFlush.P50,17:F2} / {round.EmitToFlush.P99,6:F2}  {round.EmitToReceive.P50,19:F2} / {round.EmitToReceive.P99,6:F2}  {round.OthersShareOfProcessors,10:P0}");

@@ -26,11 +26,12 @@ internal static class Round
         await Task.Delay(WarmUp);
 
         long from = Stopwatch.GetTimestamp();
-        Environment.ProcessCpuUsage before = Environment.CpuUsage;
+        ProcessorMeter meter = new(client);
         long allocated = GC.GetTotalAllocatedBytes();
         await Task.Delay(TimeSpan.FromSeconds(seconds));
         long to = Stopwatch.GetTimestamp();
-        Environment.ProcessCpuUsage after = Environment.CpuUsage;
+        TimeSpan cpu = meter.Server;
+        double? others = meter.Others();
         allocated = GC.GetTotalAllocatedBytes() - allocated;
 
         await client.StandardInput.WriteLineAsync(string.Create(CultureInfo.InvariantCulture, $"{from} {to}"));
@@ -42,10 +43,10 @@ internal static class Round
         {
             Streams = streams,
             TokensPerSecond = flushed.Tokens / Stopwatch.GetElapsedTime(from, to).TotalSeconds,
-            ServerCpuMicrosecondsPerToken = (after.TotalTime - before.TotalTime).TotalMicroseconds / flushed.Tokens,
-            KernelMicrosecondsPerToken = (after.PrivilegedTime - before.PrivilegedTime).TotalMicroseconds / flushed.Tokens,
+            ServerCpuMicrosecondsPerToken = cpu.TotalMicroseconds / flushed.Tokens,
             WritesPerToken = (double)flushed.Groups / flushed.Tokens,
             AllocatedBytesPerToken = (double)allocated / flushed.Tokens,
+            OthersShareOfProcessors = others,
             EmitToFlush = flushed,
             EmitToReceive = received,
         };
