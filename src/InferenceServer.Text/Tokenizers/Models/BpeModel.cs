@@ -1,4 +1,3 @@
-using System.Buffers;
 using System.Text;
 
 namespace InferenceServer.Text.Tokenizers.Models;
@@ -84,14 +83,14 @@ internal sealed class BpeModel : ITokenModel
 
         // A UTF-16 unit is at most three atoms (bytes); one more for an unknown token that is still pending at the end.
         int atomsMost = word.Length * 3 + 1;
-        int[]? rented = atomsMost > 256 ? ArrayPool<int>.Shared.Rent(atomsMost) : null;
+        int[]? rented = atomsMost > 256 ? ScratchPool.Rent<int>(atomsMost) : null;
         Span<int> atoms = rented ?? stackalloc int[256];
         int count = MergeLoop.Run(_merges, atoms[.._atoms.Write(word, atoms)]);
         CollectionExtensions.AddRange(ids, atoms[..count]);
         if (cacheHash is ulong hash)
             _cache.Put(word, hash, atoms[..count]);
         if (rented is not null)
-            ArrayPool<int>.Shared.Return(rented);
+            ScratchPool.Return(rented);
     }
 
     private bool TryWholePiece(ReadOnlySpan<char> piece, List<int> ids)
@@ -100,11 +99,11 @@ internal sealed class BpeModel : ITokenModel
             return false;
 
         int most = piece.Length * 3;
-        byte[]? rented = most > 512 ? ArrayPool<byte>.Shared.Rent(most) : null;
+        byte[]? rented = most > 512 ? ScratchPool.Rent<byte>(most) : null;
         Span<byte> bytes = rented ?? stackalloc byte[512];
         int id = _wholePieces!.Find(bytes[..Encoding.UTF8.GetBytes(piece, bytes)]);
         if (rented is not null)
-            ArrayPool<byte>.Shared.Return(rented);
+            ScratchPool.Return(rented);
         if (id < 0)
             return false;
         ids.Add(id);

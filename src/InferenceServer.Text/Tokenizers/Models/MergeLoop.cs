@@ -1,4 +1,3 @@
-using System.Buffers;
 using System.Diagnostics;
 
 namespace InferenceServer.Text.Tokenizers.Models;
@@ -53,9 +52,9 @@ internal static class MergeLoop
     internal static int Queue(MergeTable merges, Span<int> ids)
     {
         int count = ids.Length;
-        long[] ranks = ArrayPool<long>.Shared.Rent(count);
-        int[] next = ArrayPool<int>.Shared.Rent(count);
-        int[] previous = ArrayPool<int>.Shared.Rent(count);
+        long[] ranks = ScratchPool.Rent<long>(count);
+        int[] next = ScratchPool.Rent<int>(count);
+        int[] previous = ScratchPool.Rent<int>(count);
         PairQueue pairs = new(count);
         for (int i = 0; i < count; i++)
         {
@@ -93,9 +92,9 @@ internal static class MergeLoop
         for (int i = 0; i < count; i = next[i])
             ids[kept++] = ids[i];
         pairs.Release();
-        ArrayPool<int>.Shared.Return(previous);
-        ArrayPool<int>.Shared.Return(next);
-        ArrayPool<long>.Shared.Return(ranks);
+        ScratchPool.Return(previous);
+        ScratchPool.Return(next);
+        ScratchPool.Return(ranks);
         Debug.Assert(kept <= count);
         return kept;
     }

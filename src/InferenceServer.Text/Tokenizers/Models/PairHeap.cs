@@ -1,11 +1,9 @@
-using System.Buffers;
-
 namespace InferenceServer.Text.Tokenizers.Models;
 
 /// <summary>A binary heap of (rank, position): least rank first, then leftmost. One owner; rents its array and must be released.</summary>
 internal struct PairHeap(int capacity)
 {
-    private ulong[] _items = ArrayPool<ulong>.Shared.Rent(Math.Max(16, capacity)); // rank << 32 | position
+    private ulong[] _items = ScratchPool.Rent<ulong>(Math.Max(16, capacity)); // rank << 32 | position
     private int _count;
 
     public void Add(long merge, int position)
@@ -37,7 +35,7 @@ internal struct PairHeap(int capacity)
         return true;
     }
 
-    public readonly void Release() => ArrayPool<ulong>.Shared.Return(_items);
+    public readonly void Release() => ScratchPool.Return(_items);
 
     private static ulong Item(long merge, int position) => (ulong)merge & 0xFFFFFFFF00000000 | (uint)position;
 
@@ -59,9 +57,9 @@ internal struct PairHeap(int capacity)
 
     private void Grow()
     {
-        ulong[] larger = ArrayPool<ulong>.Shared.Rent(_items.Length * 2);
+        ulong[] larger = ScratchPool.Rent<ulong>(_items.Length * 2);
         _items.CopyTo(larger, 0);
-        ArrayPool<ulong>.Shared.Return(_items);
+        ScratchPool.Return(_items);
         _items = larger;
     }
 }

@@ -1,4 +1,3 @@
-using System.Buffers;
 using System.Text;
 
 namespace InferenceServer.Text.Tokenizers.Models;
@@ -32,15 +31,15 @@ internal sealed class UnigramModel : ITokenModel
     {
         if (_byteLevel)
             piece = ByteAlphabet.Encode(piece);
-        byte[] text = ArrayPool<byte>.Shared.Rent(piece.Length * 3);
+        byte[] text = ScratchPool.Rent<byte>(piece.Length * 3);
         int length = Encoding.UTF8.GetBytes(piece, text);
-        Node[] nodes = ArrayPool<Node>.Shared.Rent(length + 1);
+        Node[] nodes = ScratchPool.Rent<Node>(length + 1);
         FindBest(text.AsSpan(0, length), nodes);
         int first = ids.Count;
         Backtrack(text, length, nodes, ids);
         ids.Reverse(first, ids.Count - first);
-        ArrayPool<Node>.Shared.Return(nodes);
-        ArrayPool<byte>.Shared.Return(text);
+        ScratchPool.Return(nodes);
+        ScratchPool.Return(text);
     }
 
     private void FindBest(ReadOnlySpan<byte> text, Span<Node> nodes)
