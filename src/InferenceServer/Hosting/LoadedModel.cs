@@ -8,6 +8,9 @@ internal sealed class LoadedModel(ServedModel served, InferenceEngine engine, IM
 {
     public ServedModel Served { get; } = served;
 
+    /// <summary>What broke the engine; null while it is healthy.</summary>
+    public Exception? Fault => engine.Fault;
+
     public async ValueTask DisposeAsync()
     {
         await engine.DisposeAsync();

@@ -121,6 +121,7 @@ internal sealed partial class ServerHost : IAsyncDisposable
             _app.Services.GetRequiredService<IHostApplicationLifetime>().ApplicationStopping.Register(() => Drain(model));
             _models.Publish(model.Served);
             double seconds = (DateTime.UtcNow - Process.GetCurrentProcess().StartTime.ToUniversalTime()).TotalSeconds;
+            _ = WatchAsync(model);
             Ready(_logger, model.Served.Id, HttpUrl, GrpcUrl ?? "off", Math.Round(seconds, 2));
             return model;
         }
@@ -132,6 +133,18 @@ internal sealed partial class ServerHost : IAsyncDisposable
         catch (OperationCanceledException)
         {
             return null;
+        }
+    }
+
+    /// <summary>Logs what broke the engine, once; /health says so too, and whoever supervises the process restarts it.</summary>
+    private async Task WatchAsync(LoadedModel model)
+    {
+        using PeriodicTimer timer = new(TimeSpan.FromSeconds(1));
+        while (!_stopLoading.IsCancellationRequested && await timer.WaitForNextTickAsync(CancellationToken.None))
+        {
+            if (model.Fault is not { } fault) continue;
+            Broken(_logger, fault, model.Served.Engine.Status.Fault ?? "the engine failed");
+            return;
         }
     }
 
@@ -179,6 +192,9 @@ internal sealed partial class ServerHost : IAsyncDisposable
 
     [LoggerMessage(10, LogLevel.Information, "ready: model {Model} on {Http}, gRPC {Grpc}, {Seconds} s after process start")]
     private static partial void Ready(ILogger logger, string model, string http, string grpc, double seconds);
+
+    [LoggerMessage(12, LogLevel.Critical, "the engine is broken and takes nothing more: {Fault} Restart the server.")]
+    private static partial void Broken(ILogger logger, Exception exception, string fault);
 
     [LoggerMessage(11, LogLevel.Information, "stopping: accepting nothing more, waiting up to {Seconds} s for running requests")]
     private static partial void Draining(ILogger logger, int seconds);
