@@ -166,6 +166,7 @@ internal sealed partial class ServerHost : IAsyncDisposable
         });
         logging.SetMinimumLevel(LogLevel.Information);
         logging.AddFilter("Microsoft", LogLevel.Warning);
+        logging.AddFilter("Microsoft.Extensions.Hosting.Internal.Host", LogLevel.None); // a failed start is told as a sentence, not as a stack
     }
 
     private static void Listen(KestrelServerOptions kestrel, ServerOptions options)

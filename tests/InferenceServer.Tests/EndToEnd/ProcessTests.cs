@@ -51,6 +51,7 @@ public class ProcessTests
         Assert.Equal(2, exitCode);
         Assert.Contains($"{port}", output, StringComparison.Ordinal);
         Assert.Contains("--port", output, StringComparison.Ordinal);
+        Assert.DoesNotContain("   at ", output, StringComparison.Ordinal);
     }
 
     [Fact]
