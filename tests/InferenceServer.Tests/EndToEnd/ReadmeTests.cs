@@ -40,8 +40,10 @@ public partial class ReadmeTests
     }
 
     [Fact]
-    public void Commands_name_projects_that_exist()
+    public void What_it_names_exists()
     {
+        HashSet<string> files = [.. Directory.EnumerateFiles(Path.Combine(TestModels.Root, "tests"), "*Tests.cs", SearchOption.AllDirectories).Select(f => Path.GetFileNameWithoutExtension(f)!)];
+        foreach (Match test in TestName().Matches(Readme)) Assert.Contains(test.Groups[1].Value, files);
         foreach (Match project in ProjectPath().Matches(Readme))
             Assert.True(Directory.Exists(Path.Combine(TestModels.Root, project.Groups[1].Value)), $"README names {project.Groups[1].Value}, which is not there.");
         foreach (Match link in LocalLink().Matches(Readme))
@@ -60,6 +62,9 @@ public partial class ReadmeTests
 
     [GeneratedRegex(@"^```(\w+)\n(.*?)^```", RegexOptions.Singleline | RegexOptions.Multiline)]
     private static partial Regex CodeBlock();
+
+    [GeneratedRegex(@"(?<!\.)\b(\w+Tests)`")]
+    private static partial Regex TestName();
 
     [GeneratedRegex(@"--project (\S+)")]
     private static partial Regex ProjectPath();
