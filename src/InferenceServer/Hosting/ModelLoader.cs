@@ -25,7 +25,10 @@ internal static partial class ModelLoader
             using ModelFolder folder = source.Open();
             ITokenizer tokenizer = OpenTokenizer(folder);
             IModelRunner runner = LoadRunner(folder, options, logger);
-            InferenceEngine engine = new(runner, EngineOptionsOf(options, runner.Limits), TimeProvider.System, observer);
+            EngineOptions engineOptions = EngineOptionsOf(options, runner.Limits);
+            if (engineOptions.Validate(runner.Limits) is { Count: > 0 } errors)
+                throw new StartupException($"{string.Join(' ', errors)} The flags are --max-waiting, --scheduler-max-waiting-tokens, --max-running and --tokens-per-step.");
+            InferenceEngine engine = new(runner, engineOptions, TimeProvider.System, observer);
             LoadedModel model = new(Serve(source, options, folder, tokenizer, runner.Limits, engine), engine, runner);
             engine.Start();
             await WarmUpAsync(engine, cancellation);

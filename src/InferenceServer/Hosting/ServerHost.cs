@@ -130,8 +130,14 @@ internal sealed partial class ServerHost : IAsyncDisposable
             _models.Fail(e.Message);
             return null;
         }
-        catch (OperationCanceledException)
+        catch (OperationCanceledException) when (_stopLoading.IsCancellationRequested)
         {
+            return null;
+        }
+        catch (Exception e)
+        {
+            LoadFailed(_logger, e); // ours: without this the server would say "loading" for ever
+            _models.Fail($"The model could not be loaded: {e.Message} The log holds the details.");
             return null;
         }
     }
@@ -193,6 +199,9 @@ internal sealed partial class ServerHost : IAsyncDisposable
 
     [LoggerMessage(10, LogLevel.Information, "ready: model {Model} on {Http}, gRPC {Grpc}, {Seconds} s after process start")]
     private static partial void Ready(ILogger logger, string model, string http, string grpc, double seconds);
+
+    [LoggerMessage(13, LogLevel.Critical, "loading the model failed")]
+    private static partial void LoadFailed(ILogger logger, Exception exception);
 
     [LoggerMessage(12, LogLevel.Critical, "the engine is broken and takes nothing more: {Fault} Restart the server.")]
     private static partial void Broken(ILogger logger, Exception exception, string fault);

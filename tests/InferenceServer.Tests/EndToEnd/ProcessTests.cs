@@ -32,6 +32,7 @@ public class ProcessTests
     [InlineData("--port 70000 --threads -1", "--port is 70000", "--threads is -1")]
     [InlineData("--host 0.0.0.0", "no API key", "--api-key KEY")]
     [InlineData("--kv-memory 70K --port 0 --grpc-port 0", "KV pool", "more")]
+    [InlineData("--scheduler-max-waiting-tokens 1 --port 0 --grpc-port 0", "less than the model's context", "--scheduler-max-waiting-tokens")]
     public async Task A_start_that_fails_says_what_to_do(string arguments, string what, string mending)
     {
         (int exitCode, string output) = await ServerProcess.RunAsync(arguments);
