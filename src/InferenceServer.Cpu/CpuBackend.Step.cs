@@ -9,6 +9,7 @@ public sealed unsafe partial class CpuBackend
 {
     private StepPlan? _plan;
     private CpuKvCache? _cache;
+    private (CpuActivation Logits, StepPlan Plan)? _toSample;
 
     private StepPlan Plan => _plan ?? throw new InvalidOperationException("No step is open: call BeginStep first.");
 
@@ -111,18 +112,26 @@ public sealed unsafe partial class CpuBackend
         }
     }
 
-    public void Sample(Activation logits, StepResult result)
+    public void Sample(Activation logits)
     {
         StepPlan plan = Plan;
-        ArgumentNullException.ThrowIfNull(result);
         CpuActivation rows = Own<CpuActivation>(logits);
-        if (rows.Rows != plan.RowCount || plan.RowCount > result.Rows.Length)
-            Refuse($"Sample: the plan wants {plan.RowCount} rows; there are {rows.Rows} of logits and room for {result.Rows.Length} results.");
-        _sample.Run(_pool, rows, plan, result);
+        if (rows.Rows != plan.RowCount) Refuse($"Sample: the plan wants {plan.RowCount} rows; there are {rows.Rows} of logits.");
+        _toSample = (rows, plan);
     }
 
-    /// <summary>Nothing to wait for: ops are done when they return.</summary>
     public void EndStep() => (_plan, _cache) = (null, null);
+
+    /// <summary>Ops are done when they return; only the sampling is left, because here is where its results go.</summary>
+    public void Collect(StepResult result)
+    {
+        ArgumentNullException.ThrowIfNull(result);
+        if (_toSample is not { } sampled) return;
+        _toSample = null;
+        if (sampled.Plan.RowCount > result.Rows.Length)
+            Refuse($"Collect: the plan has {sampled.Plan.RowCount} rows; there is room for {result.Rows.Length} results.");
+        _sample.Run(_pool, sampled.Logits, sampled.Plan, result);
+    }
 
     private void Normalize(CpuActivation input, CpuActivation? delta, CpuVector gain, float epsilon, CpuActivation output)
     {

@@ -114,7 +114,7 @@ public sealed partial class CpuBackend : IComputeBackend
         return new CpuRopeTable(positions, rotaryDim, buffer);
     }
 
-    public Activation AllocateActivation(int maxRows, int columns)
+    public Activation AllocateActivation(int maxRows, int columns, ActivationUse use = ActivationUse.Hidden)
     {
         ObjectDisposedException.ThrowIf(_disposed, this);
         ArgumentOutOfRangeException.ThrowIfLessThan(maxRows, 1);

@@ -90,8 +90,9 @@ internal sealed class TinyModel : IDisposable
         _backend.AddRmsNorm(_hidden, _delta, _gain, 1e-5f, _normed);
         _backend.SelectRows(_normed, _selected);
         _backend.Project(_selected, _embedding, null, _logits);
-        _backend.Sample(_logits, _result);
+        _backend.Sample(_logits);
         _backend.EndStep();
+        _backend.Collect(_result);
         return _result;
     }
 

@@ -26,7 +26,7 @@ internal sealed class CountingBackend : IComputeBackend
 
     public RopeTable LoadRope(ReadOnlySpan<float> cosines, ReadOnlySpan<float> sines, int positions, int rotaryDim) => new PlainRope([], [], positions, rotaryDim);
 
-    public Activation AllocateActivation(int maxRows, int columns) => new PlainActivation(maxRows, columns);
+    public Activation AllocateActivation(int maxRows, int columns, ActivationUse use = ActivationUse.Hidden) => new PlainActivation(maxRows, columns);
 
     public KvCache AllocateKvCache(KvCacheShape shape) => new PlainKvCache(shape);
 
@@ -58,9 +58,13 @@ internal sealed class CountingBackend : IComputeBackend
     {
     }
 
-    public void Sample(Activation logits, StepResult result) => Samples++;
+    public void Sample(Activation logits) => Samples++;
 
     public void EndStep()
+    {
+    }
+
+    public void Collect(StepResult result)
     {
     }
 

@@ -10,6 +10,7 @@ namespace InferenceServer.Models.Tests;
 internal sealed class PlainBackend : IComputeBackend
 {
     private StepPlan _plan = null!;
+    private Activation? _sampled;
 
     public string Name => "plain";
 
@@ -33,7 +34,7 @@ internal sealed class PlainBackend : IComputeBackend
     public RopeTable LoadRope(ReadOnlySpan<float> cosines, ReadOnlySpan<float> sines, int positions, int rotaryDim) =>
         new PlainRope(cosines.ToArray(), sines.ToArray(), positions, rotaryDim);
 
-    public Activation AllocateActivation(int maxRows, int columns) => new PlainActivation(maxRows, columns);
+    public Activation AllocateActivation(int maxRows, int columns, ActivationUse use = ActivationUse.Hidden) => new PlainActivation(maxRows, columns);
 
     public KvCache AllocateKvCache(KvCacheShape shape) => new PlainKvCache(shape);
 
@@ -129,18 +130,22 @@ internal sealed class PlainBackend : IComputeBackend
         for (int r = 0; r < _plan.RowCount; r++) Row(hidden, _plan.Rows[r].Token).CopyTo(Row(selected, r));
     }
 
-    public void Sample(Activation logits, StepResult result)
-    {
-        for (int r = 0; r < logits.Rows; r++)
-        {
-            float[] row = Row(logits, r).ToArray();
-            Logits.Add(row);
-            result.Rows[r].Token = Array.IndexOf(row, row.Max());
-        }
-    }
+    public void Sample(Activation logits) => _sampled = logits;
 
     public void EndStep()
     {
+    }
+
+    public void Collect(StepResult result)
+    {
+        for (int r = 0; r < _sampled?.Rows; r++)
+        {
+            float[] row = Row(_sampled, r).ToArray();
+            Logits.Add(row);
+            result.Rows[r].Token = Array.IndexOf(row, row.Max());
+        }
+
+        _sampled = null;
     }
 
     public void Dispose()

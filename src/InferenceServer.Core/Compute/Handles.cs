@@ -14,6 +14,19 @@ public abstract class WeightVector(int length)
     public int Length { get; } = length;
 }
 
+/// <summary>What a buffer is for: a backend whose activations are narrow keeps sums and logits in f32 nevertheless.</summary>
+public enum ActivationUse
+{
+    /// <summary>Between two ops.</summary>
+    Hidden,
+
+    /// <summary>The residual stream, which every layer adds to: written by Embed, read by RmsNorm and AddRmsNorm.</summary>
+    Residual,
+
+    /// <summary>What tokens are chosen from.</summary>
+    Logits,
+}
+
 /// <summary>
 /// A buffer of activations, (rows, columns), f32 or the backend's own precision. Each op that writes one sets <see cref="Rows"/>.
 /// </summary>

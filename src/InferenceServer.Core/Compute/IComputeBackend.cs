@@ -5,7 +5,7 @@ namespace InferenceServer.Core.Compute;
 /// <summary>
 /// The fused operations that every architecture is written over. A backend never learns what a Llama is; needs it a bigger
 /// fusion, the op grows. Load methods are called at start from one thread; step methods from the engine's thread between
-/// <see cref="BeginStep"/> and <see cref="EndStep"/>, and may run asynchronously in order.
+/// <see cref="BeginStep"/> and <see cref="EndStep"/>, and may run asynchronously in order; <see cref="Collect"/> waits for them.
 /// Batch invariance: what an op computes for one token does not depend, bit for bit, on the other tokens of the step.
 /// </summary>
 public interface IComputeBackend : IDisposable
@@ -28,9 +28,15 @@ public interface IComputeBackend : IDisposable
     /// <param name="rotaryDim">Leading dimensions of a head that rotate; pairs are (i, i + rotaryDim / 2).</param>
     RopeTable LoadRope(ReadOnlySpan<float> cosines, ReadOnlySpan<float> sines, int positions, int rotaryDim);
 
-    Activation AllocateActivation(int maxRows, int columns);
+    Activation AllocateActivation(int maxRows, int columns, ActivationUse use = ActivationUse.Hidden);
 
     KvCache AllocateKvCache(KvCacheShape shape);
+
+    /// <summary>Steps that may be begun before the oldest is collected.</summary>
+    int MaxStepsInFlight => 1;
+
+    /// <summary>See <see cref="IModelRunner.CanFeedBack"/>.</summary>
+    bool CanFeedBack(in LogitsRow row) => false;
 
     /// <summary>Takes the step's inputs and performs its block copies on <paramref name="cache"/>.</summary>
     void BeginStep(StepPlan plan, KvCache cache);
@@ -59,9 +65,12 @@ public interface IComputeBackend : IDisposable
     /// <summary>selected[r] = hidden[plan.Rows[r].Token].</summary>
     void SelectRows(Activation hidden, Activation selected);
 
-    /// <summary>Chooses a token per row of the plan from logits (rows, vocabulary). <paramref name="logits"/> may be overwritten.</summary>
-    void Sample(Activation logits, StepResult result);
+    /// <summary>Chooses a token per row of the plan from logits (rows, vocabulary), which may be overwritten. The last op of a step that has rows.</summary>
+    void Sample(Activation logits);
 
-    /// <summary>Waits until everything since BeginStep is done and results are readable.</summary>
+    /// <summary>Every op of the step was issued.</summary>
     void EndStep();
+
+    /// <summary>Waits for the oldest step that was ended and not collected, and fills one result a row. Its plan is free afterwards.</summary>
+    void Collect(StepResult result);
 }

@@ -20,10 +20,16 @@ public sealed record RunnerLimits
 
     /// <summary>Logits rows in one step: at least MaxSequencesPerStep.</summary>
     public required int MaxRowsPerStep { get; init; }
+
+    /// <summary>
+    /// Steps that may be launched before the oldest is awaited: 1, or 2 on a device where the host plans a step while another runs.
+    /// </summary>
+    public int MaxStepsInFlight { get; init; } = 1;
 }
 
 /// <summary>
-/// A model on a device, as the engine sees it: sequences of ints in, chosen tokens out. One step at a time, one thread (the engine's).
+/// A model on a device, as the engine sees it: sequences of ints in, chosen tokens out. One thread (the engine's). Steps run in the order
+/// in which they were launched, at most <see cref="RunnerLimits.MaxStepsInFlight"/> of them not yet awaited.
 /// To add one: fill <see cref="Limits"/>; honour copies first, then store keys and values at the plan's slots, then answer every row.
 /// An exception from either method is the device's fault and marks the engine unhealthy; a bad row sets its Failed flag instead.
 /// </summary>
@@ -31,9 +37,15 @@ public interface IModelRunner : IDisposable
 {
     RunnerLimits Limits { get; }
 
-    /// <summary>Starts a step; may return before it is done. The plan stays untouched until <see cref="Await"/> returns.</summary>
+    /// <summary>Starts a step; may return before it is done. The plan stays untouched until the <see cref="Await"/> of this step returns.</summary>
     void Launch(StepPlan plan);
 
-    /// <summary>Waits for the launched step and fills one result a row.</summary>
+    /// <summary>Waits for the oldest step that was launched and not awaited, and fills one result a row.</summary>
     void Await(StepResult result);
+
+    /// <summary>
+    /// Whether the token that this row chooses can be an input of the next step before anybody has read it: a token id of ~r in a plan
+    /// stands for the choice of row r of the step launched before it.
+    /// </summary>
+    bool CanFeedBack(in LogitsRow row) => false;
 }

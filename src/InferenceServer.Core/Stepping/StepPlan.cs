@@ -17,7 +17,10 @@ public sealed class StepPlan(int maxTokens, int maxSequences, int maxRows)
 
     public int CopyCount { get; set; }
 
-    /// <summary>(tokens) Tokens of one sequence are adjacent and in order.</summary>
+    /// <summary>
+    /// (tokens) Tokens of one sequence are adjacent and in order. ~r, a negative number, is whatever row r of the step before chooses:
+    /// see <see cref="IModelRunner.CanFeedBack"/>.
+    /// </summary>
     public int[] TokenIds { get; } = new int[maxTokens];
 
     /// <summary>(tokens) Position in its sequence, from 0.</summary>
@@ -84,6 +87,12 @@ public struct LogitsRow
     /// <summary>Position that the chosen token will have: keys the random numbers.</summary>
     public int Position;
 
-    /// <summary>How to choose; read-only during the step.</summary>
+    /// <summary>
+    /// Tokens of this row's choice that were chosen by a step not yet awaited, 0 or 1. <see cref="Sampling"/> does not know them:
+    /// it then counts one token less than there is.
+    /// </summary>
+    public int PendingTokens;
+
+    /// <summary>How to choose. Without steps in flight it is read-only from Launch to Await; with them Accept may be called in between.</summary>
     public SamplingState Sampling;
 }

@@ -54,7 +54,7 @@ internal sealed class Llama : ITransformer
         _qkv = _backend.AllocateActivation(context.Limits.MaxTokensPerStep, _layers[0].Attention.QkvColumns);
         _tokens = new Stream(_backend, config, context.Limits.MaxTokensPerStep);
         _rows = new Stream(_backend, config, context.Limits.MaxRowsPerStep);
-        Logits = _backend.AllocateActivation(context.Limits.MaxRowsPerStep, config.VocabularySize);
+        Logits = _backend.AllocateActivation(context.Limits.MaxRowsPerStep, config.VocabularySize, ActivationUse.Logits);
     }
 
     public Activation Logits { get; }
@@ -102,7 +102,7 @@ internal sealed class Llama : ITransformer
     /// <summary>The buffers that a set of tokens flows through; one set for all tokens of a step, one for its rows.</summary>
     private sealed class Stream(IComputeBackend backend, ModelConfig config, int maxRows)
     {
-        public Activation Residual { get; } = backend.AllocateActivation(maxRows, config.HiddenSize);
+        public Activation Residual { get; } = backend.AllocateActivation(maxRows, config.HiddenSize, ActivationUse.Residual);
 
         public Activation Normed { get; } = backend.AllocateActivation(maxRows, config.HiddenSize);
 

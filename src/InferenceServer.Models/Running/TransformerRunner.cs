@@ -8,27 +8,30 @@ namespace InferenceServer.Models.Running;
 /// <summary>A transformer on a compute backend as the engine sees it. Owned by the engine thread; owns its backend.</summary>
 internal sealed class TransformerRunner(IComputeBackend backend, ITransformer transformer, KvCache cache, RunnerLimits limits) : IModelRunner
 {
-    private StepPlan? _launched;
+    private int _inFlight;
 
-    public RunnerLimits Limits { get; } = limits;
+    public RunnerLimits Limits { get; } = limits with { MaxStepsInFlight = backend.MaxStepsInFlight };
 
     public void Launch(StepPlan plan)
     {
-        Debug.Assert(_launched is null, "a step was launched before the last one was awaited");
+        Debug.Assert(_inFlight < Limits.MaxStepsInFlight, "a step was launched before an older one was awaited");
         Debug.Assert(plan.TokenCount > 0 && plan.TokenCount <= Limits.MaxTokensPerStep, "token count out of range");
         Debug.Assert(plan.SequenceCount <= Limits.MaxSequencesPerStep && plan.RowCount <= Limits.MaxRowsPerStep, "plan too large");
-        _launched = plan;
         backend.BeginStep(plan, cache);
         transformer.Forward(plan);
+        if (plan.RowCount > 0) backend.Sample(transformer.Logits);
+        backend.EndStep();
+        _inFlight++;
     }
 
     public void Await(StepResult result)
     {
-        Debug.Assert(_launched is not null, "awaited without a launch");
-        if (_launched.RowCount > 0) backend.Sample(transformer.Logits, result);
-        backend.EndStep();
-        _launched = null;
+        Debug.Assert(_inFlight > 0, "awaited without a launch");
+        _inFlight--;
+        backend.Collect(result);
     }
+
+    public bool CanFeedBack(in LogitsRow row) => backend.CanFeedBack(in row);
 
     public void Dispose() => backend.Dispose();
 }
