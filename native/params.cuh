@@ -34,7 +34,7 @@ struct LinearParams {
   const void* w;          // (n, w_stride) T
   const float* bias;      // (n) or null
   void* y;                // (m, y_stride) T, or f32 if y_f32
-  float* partial;         // split-K workspace, (splits, m, n) f32; null if splits = 1
+  float* partial;         // split-K workspace, (splits, m, n rounded up to 8) f32; null if splits = 1
   int* counters;          // split-K arrivals a tile, zero before and after
   int m, n, k, x_stride, w_stride, y_stride, y_f32, splits;
 };
