@@ -52,6 +52,9 @@ internal sealed unsafe class CudaContext : IDisposable
     /// <summary>A hint for the message when a fault shows later.</summary>
     public string? LastKernel { get; set; }
 
+    /// <summary>What is being done, put into words when a call fails: a step and its batch.</summary>
+    public object? Work { get; set; }
+
     /// <summary>Opens a device and makes it current on this thread.</summary>
     /// <param name="device">From 0, as CUDA_VISIBLE_DEVICES leaves them.</param>
     /// <exception cref="CudaUnavailableException">There is no such device, or it is too old.</exception>
@@ -87,6 +90,7 @@ internal sealed unsafe class CudaContext : IDisposable
         Api.Check(Api.DevicePrimaryCtxReset(Device), "cuDevicePrimaryCtxReset");
         Generation++;
         LastKernel = null;
+        Work = null;
         _ = Api.DevicePrimaryCtxRelease(Device); // the reference that Retain took; the reset has destroyed what it held
         Retain();
     }
@@ -124,6 +128,9 @@ internal sealed unsafe class CudaContext : IDisposable
     {
         string detail = Api.ErrorText(result);
         if (CudaException.IsStickyError(result) && LastKernel is { } kernel) detail += $" (the last kernel launched was {kernel})";
-        throw new CudaException(call, result, Api.ErrorName(result), detail);
+        throw new CudaException(call, result, Api.ErrorName(result), detail + InWork());
     }
+
+    /// <summary>" In step 7 ...", or nothing.</summary>
+    internal string InWork() => Work is null ? "" : $" In {Work}.";
 }

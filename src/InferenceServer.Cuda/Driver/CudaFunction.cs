@@ -84,7 +84,7 @@ internal sealed unsafe class CudaFunction
 
     [DoesNotReturn]
     private void ThrowLaunch(CudaError result, in LaunchShape shape) => throw new CudaException("cuLaunchKernelEx", result, _context.Api.ErrorName(result),
-        $"{_context.Api.ErrorText(result)}; grid {shape.GridX}x{shape.GridY}x{shape.GridZ}, {shape.BlockX} threads, {shape.SharedBytes} bytes of dynamic shared memory.", Name);
+        $"{_context.Api.ErrorText(result)}; grid {shape.GridX}x{shape.GridY}x{shape.GridZ}, {shape.BlockX} threads, {shape.SharedBytes} bytes of dynamic shared memory.{_context.InWork()}", Name);
 
     [DoesNotReturn]
     private void ThrowParameters(int bytes) => throw new InvalidOperationException($"{Name} takes parameters of {_parameterBytes} bytes, not {bytes}.");
