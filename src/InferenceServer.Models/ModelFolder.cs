@@ -44,12 +44,17 @@ public sealed class ModelFolder : IDisposable
     internal IEnumerable<string> WeightPaths => _weights.Paths;
 
     /// <exception cref="ModelLoadException">A sentence: file, field or tensor, expectation.</exception>
-    public static ModelFolder Open(string path)
+    public static ModelFolder Open(string path) => Open(path, static path => WeightFiles.Open(path));
+
+    /// <summary>A folder with a config.json alone, and <paramref name="tensors"/> as its weights.</summary>
+    internal static ModelFolder Open(string path, IEnumerable<HostTensor> tensors) => Open(path, _ => WeightFiles.Of(tensors));
+
+    private static ModelFolder Open(string path, Func<string, WeightFiles> openWeights)
     {
         if (!Directory.Exists(path))
             throw new ModelLoadException($"'{path}' is not a folder; expected one with config.json and model.safetensors.");
         ModelConfig config = ConfigReader.Read(System.IO.Path.Combine(path, "config.json"));
-        WeightFiles weights = WeightFiles.Open(path);
+        WeightFiles weights = openWeights(path);
         try
         {
             return new ModelFolder(path, config, weights);

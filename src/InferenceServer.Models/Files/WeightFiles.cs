@@ -42,6 +42,14 @@ internal sealed class WeightFiles : IDisposable
         }
     }
 
+    /// <summary>Tensors that are in no file: random weights for a benchmark.</summary>
+    public static WeightFiles Of(IEnumerable<HostTensor> tensors)
+    {
+        WeightFiles weights = new();
+        foreach (HostTensor tensor in tensors) weights._tensors.Add(tensor.Name, tensor);
+        return weights;
+    }
+
     public void Dispose()
     {
         foreach (SafetensorsFile file in _files) file.Dispose();

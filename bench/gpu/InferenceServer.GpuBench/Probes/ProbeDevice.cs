@@ -1,0 +1,61 @@
+using InferenceServer.Cuda.Driver;
+
+namespace InferenceServer.GpuBench.Probes;
+
+/// <summary>An open device with both libraries of kernels and a stream to measure on. Used by one thread.</summary>
+internal sealed class ProbeDevice : IDisposable
+{
+    private readonly KernelLibrary _own;
+
+    /// <param name="cache">Folder of assembled kernels; null: none.</param>
+    public ProbeDevice(DriverApi api, int device, string? cache, ProbeSizes sizes)
+    {
+        Sizes = sizes;
+        Context = CudaContext.Open(api, device);
+        CubinCache cubins = new(cache);
+        Kernels = new KernelLibrary(Context, cache: cubins);
+        _own = new KernelLibrary(Context, PackedKernels.Probe, cubins);
+        Stream = new CudaStream(Context);
+        Timer = new DeviceTimer(Stream, sizes);
+    }
+
+    public ProbeSizes Sizes { get; }
+
+    public CudaContext Context { get; }
+
+    /// <summary>The engine's kernels.</summary>
+    public KernelLibrary Kernels { get; }
+
+    public CudaStream Stream { get; }
+
+    public DeviceTimer Timer { get; }
+
+    /// <summary>A kernel of bench/gpu/probe.cu.</summary>
+    public CudaFunction Probe<TParams>(string name)
+        where TParams : unmanaged => _own.Function<TParams>(name);
+
+    public DeviceBuffer Allocate(long bytes, string what) => new(Context, bytes, what);
+
+    /// <summary>Memory full of small random numbers that are finite in bf16: zeros run faster than what real data will.</summary>
+    public DeviceBuffer Random(long bytes, string what)
+    {
+        const int Chunk = 16 << 20;
+        DeviceBuffer buffer = new(Context, bytes, what);
+        using PinnedBuffer chunk = new(Context, Math.Min(bytes, Chunk), "Random numbers");
+        Span<ushort> values = chunk.Span<ushort>(0, (int)(chunk.Bytes / 2));
+        Random random = new(1);
+        for (int i = 0; i < values.Length; i++) values[i] = (ushort)(BitConverter.SingleToUInt32Bits((random.NextSingle() - 0.5f) * 0.1f) >> 16);
+        for (long offset = 0; offset < bytes; offset += chunk.Bytes) Stream.CopyToDevice(buffer.Address + (ulong)offset, chunk, 0, Math.Min(chunk.Bytes, bytes - offset));
+        Stream.Synchronize();
+        return buffer;
+    }
+
+    public void Dispose()
+    {
+        Timer.Dispose();
+        Stream.Dispose();
+        _own.Dispose();
+        Kernels.Dispose();
+        Context.Dispose();
+    }
+}
