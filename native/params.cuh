@@ -81,7 +81,7 @@ struct RopeParams {
 // A query row attends positions [begin, end) of its sequence in `splits` pieces; the piece that finishes last combines them.
 // grid (kv_heads, any, ceil(group / g)): blocks walk the items, so that the grid of a graph does not depend on the step.
 // hd is the compiled head size >= head_dim (a multiple of 8), g the query heads a block takes of a group.
-struct DecodeItem { int token, table, begin, end, split, splits, partial, sequence; };  // token: row of qkv; table: offset into tables; partial: first of `splits` slots
+struct DecodeItem { int token, table, begin, end, split, splits, partial, length; };  // token: row of qkv; table: offset into tables; partial: first of `splits` slots; length: keys the token sees without a window
 struct DecodeParams {
   const void* qkv;        // (tokens, qkv_stride) T after rope_kv
   const void* k_cache;    // this layer's
@@ -91,7 +91,7 @@ struct DecodeParams {
   const int* item_count;
   float* partial_out;     // (partials, heads, head_dim) unnormalised
   float* partial_ml;      // (partials, heads, 2) running maximum (base 2) and sum
-  int* counters;          // (sequences, heads) arrivals, zero before and after
+  int* counters;          // (partials, heads) arrivals at a first partial, zero before and after
   void* out;              // (tokens, out_stride) T: heads * head_dim
   int qkv_stride, out_stride, heads, kv_heads, head_dim, block_shift, window;  // window: 0 = all, else the last `window` positions, own included
   float scale_log2;       // softmax scale * log2(e)

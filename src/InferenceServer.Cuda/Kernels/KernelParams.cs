@@ -58,7 +58,7 @@ internal struct RopeParams
 [StructLayout(LayoutKind.Sequential)]
 internal struct DecodeItem
 {
-    public int Token, Table, Begin, End, Split, Splits, Partial, Sequence;
+    public int Token, Table, Begin, End, Split, Splits, Partial, Length;
 }
 
 [StructLayout(LayoutKind.Sequential)]
