@@ -103,6 +103,7 @@ DEV int atomic_add(int* p, int v) { int r; asm volatile("atom.global.add.u32 %0,
 // ---- shared memory
 typedef u32 shared_address;
 DEV shared_address to_shared(const void* p) { u32 r; asm("{ .reg .u64 t; cvta.to.shared.u64 t, %1; cvt.u32.u64 %0, t; }" : "=r"(r) : "l"(p)); return r; }
+DEV void atomic_add_shared(u64* p, u64 v) { asm volatile("red.shared.add.u64 [%0], %1;" :: "r"(to_shared(p)), "l"(v) : "memory"); }
 DEV void copy_async16(shared_address to, const void* from, bool valid) {  // zeros where not valid; `from` must be an address all the same
   u32 bytes = valid ? 16 : 0;
   asm volatile("cp.async.cg.shared.global.L2::128B [%0], [%1], 16, %2;" :: "r"(to), "l"(from), "r"(bytes) : "memory");

@@ -139,11 +139,11 @@ struct SampleRow {
   int mask;                                 // first word of its row in masks, or -1; bit 1 = allowed
 };
 struct SampleOut { int token; float logprob; int rank; int failed; };
-struct SampleEdit { int token, value; };
+struct SampleEdit { int token, value; float raw; };  // raw: scratch of the kernel
 struct SampleParams {
   float* logits;          // (rows, logits_stride) may be overwritten
   const SampleRow* rows;
-  const SampleEdit* edits;
+  SampleEdit* edits;
   const u32* masks;
   const int* resolved;    // (tokens) ids that the step computed
   SampleOut* results;     // (rows)

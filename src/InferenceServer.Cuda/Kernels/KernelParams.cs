@@ -131,6 +131,7 @@ internal struct SampleOut
 internal struct SampleEdit
 {
     public int Token, Value;
+    public float Raw;
 }
 
 [StructLayout(LayoutKind.Sequential)]

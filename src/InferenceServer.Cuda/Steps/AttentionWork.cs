@@ -13,7 +13,7 @@ internal sealed class AttentionWork(int maxTokens, int maxSequences, int kvHeads
     public const int PrefillRows = 64;
 
     /// <summary>Keys below which a piece is not worth the combining.</summary>
-    private const int MinKeys = 256;
+    private const int MinKeys = 64;
 
     private readonly DecodeItem[] _decode = new DecodeItem[MaxDecode(maxSequences, kvHeads, smCount)];
     private readonly PrefillItem[] _prefill = new PrefillItem[MaxPrefill(maxTokens, maxSequences)];
@@ -53,7 +53,7 @@ internal sealed class AttentionWork(int maxTokens, int maxSequences, int kvHeads
                         Split = i,
                         Splits = splits,
                         Partial = first,
-                        Sequence = s,
+                        Length = end,
                     };
                 }
 

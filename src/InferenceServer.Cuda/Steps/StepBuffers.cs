@@ -53,7 +53,7 @@ internal sealed unsafe class StepBuffers
     public (ulong Out, ulong Ml, ulong Counters) AttentionScratch(DeviceArena workspace, CudaStream stream, int heads)
     {
         if (heads <= _heads) return _attention;
-        long partials = (long)MaxPartials * heads, counters = (long)_limits.MaxSequencesPerStep * heads * sizeof(int);
+        long partials = (long)MaxPartials * heads, counters = partials * sizeof(int);
         _attention = (
             workspace.Allocate(partials * _shape.HeadDim * sizeof(float), "pieces of attention"),
             workspace.Allocate(partials * 2 * sizeof(float), "pieces of attention"),
@@ -72,7 +72,7 @@ internal sealed unsafe class StepBuffers
         long[] parts =
         [
             input, (long)limits.MaxRowsPerStep * sizeof(SampleOut), (long)limits.MaxRowsPerStep * sizeof(int), (long)limits.MaxTokensPerStep * sizeof(int),
-            partials * model.HeadDim * sizeof(float), partials * 2 * sizeof(float), (long)limits.MaxSequencesPerStep * model.Heads * sizeof(int),
+            partials * model.HeadDim * sizeof(float), partials * 2 * sizeof(float), partials * sizeof(int),
         ];
         return parts.Sum(DeviceArena.Align);
     }
