@@ -13,6 +13,7 @@ import gc
 import importlib
 import inspect
 import json
+import statistics
 import sys
 import time
 
@@ -246,15 +247,17 @@ def run_continuous(torch, transformers, model, shape, batch, context, use_graphs
     whole = time.perf_counter() - started
     fields = dict(model=shape, batch=batch, context=context)
     note = "CUDA graphs" if use_graphs else "CUDA graphs as by default"
+    # Steps in which every sequence decoded: after the last first token and before the first last one. The median, because a CUDA graph
+    # that is met for the first time is captured in the middle of it.
     stamps = [getattr(output, "timestamps", None) or [] for output in outputs]
     begin, end = (max(s[0] for s in stamps), min(s[-1] for s in stamps)) if all(stamps) else (0, 0)
-    inside = sum(1 for s in stamps for t in s if begin < t <= end)
-    if inside >= batch * 8:  # at least eight steps in which every sequence decoded
-        rate = inside / (end - begin)
-        lines.write("decode", **fields, ms_a_step=round(batch / rate * 1e3, 3), tokens_per_s=round(rate, 1), note=note)
+    inside = [t for t in (stamps[0] if stamps else []) if begin <= t <= end]
+    if len(inside) > WARM_TOKENS:
+        step = statistics.median(b - a for a, b in zip(inside, inside[1:]))
+        lines.write("decode", **fields, ms_a_step=round(step * 1e3, 3), tokens_per_s=round(batch / step, 1), note=f"{note}; median of {len(inside) - 1} steps")
     else:
         lines.failed(f"{shape}, batch {batch}: decode alone", "no stretch in which all sequences decoded, or no time stamps")
-    lines.write("whole batch", **fields, completion=tokens, seconds=round(whole, 3), tokens_per_s=round(batch * tokens / whole, 1), note=note)
+    lines.write("whole batch", **fields, completion=tokens, seconds=round(whole, 3), tokens_per_s=round(batch * tokens / whole, 1), note=note + "; setting up included")
 
 
 def batch_outputs(torch, transformers, model, batch, prompt, tokens, use_graphs):
@@ -266,6 +269,8 @@ def batch_outputs(torch, transformers, model, batch, prompt, tokens, use_graphs)
         arguments["record_timestamps"] = True
     if "progress_bar" in known:
         arguments["progress_bar"] = False
+    if "warmup" in known:
+        arguments["warmup"] = False  # tens of seconds; graphs are then captured as they are met
     settings = getattr(importlib.import_module("transformers.generation"), "ContinuousBatchingConfig", None)
     if settings is not None and "continuous_batching_config" in known:
         fields = inspect.signature(settings).parameters

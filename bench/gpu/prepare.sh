@@ -8,7 +8,7 @@ limit=$((48 << 20)) # bytes; machines are lent with room for 64 MiB, and the sou
 program=$folder/program
 rm -rf "$folder" && mkdir -p "$program"
 
-publish() { dotnet publish "$1" -c Release -r linux-x64 --self-contained true -p:DebugType=none -p:GenerateDocumentationFile=false -o "$program" -nologo -v q; }
+publish() { dotnet publish "$1" -c Release -r linux-x64 --self-contained true -o "$program" -nologo -v q; }
 # One folder for all three: they share the runtime. The server last, because its runtime has ASP.NET Core in it.
 publish bench/gpu/InferenceServer.GpuBench
 publish bench/InferenceServer.LoadBench

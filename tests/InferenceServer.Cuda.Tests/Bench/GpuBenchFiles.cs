@@ -12,6 +12,9 @@ internal static class GpuBenchFiles
     /// <summary>Stand-ins for the CUDA toolkit's programs.</summary>
     public static string Tools { get; } = Path.Combine(Root, "tests", "InferenceServer.Cuda.Tests", "Bench", "tools");
 
+    /// <summary>Stand-ins for PyTorch and transformers.</summary>
+    public static string Python { get; } = Path.Combine(Path.GetDirectoryName(Tools)!, "python");
+
     public static string Program { get; } = Path.Combine(AppContext.BaseDirectory, "InferenceServer.GpuBench");
 
     public static string NewFolder() => Directory.CreateTempSubdirectory("gpu-bench-test-").FullName;

@@ -27,6 +27,23 @@ public sealed class ScriptTests(ITestOutputHelper output) : IDisposable
         Assert.Contains("\"table\": \"not measured\"", File.ReadAllText(results), StringComparison.Ordinal);
     }
 
+    [Theory]
+    [InlineData("continuous", "transformers, continuous, 1 1 prompt; decode 1 decode 3")]
+    [InlineData("static", "transformers, static, 0 1 prompt; decode 1 decode 3")]
+    [InlineData("compiled", "transformers, compiled, 0 0 prompt; decode 1 decode 3")]
+    public void The_peers_script_measures_every_batch_and_records_what_fails(string peer, string expected)
+    {
+        GpuBenchFiles.Require("python3");
+        string results = Path.Combine(_folder, "results.jsonl");
+        (int status, string text) = GpuBenchFiles.Run("python3", ["-B", "bench/gpu/peers.py", "--peer", peer, "--tiny", "--json", results], ("PYTHONPATH", GpuBenchFiles.Python));
+        Assert.True(status == 0, text);
+        JsonElement[] lines = [.. File.ReadLines(results).Select(l => JsonSerializer.Deserialize<JsonElement>(l))];
+        int Count(string table) => lines.Count(l => l.GetProperty("table").GetString() == table);
+        string decoded = string.Join(' ', lines.Where(l => l.GetProperty("table").GetString() == "decode").Select(l => l.GetProperty("batch").GetInt32()).Order().Select(b => $"decode {b}"));
+        Assert.Equal(expected, $"{lines[0].GetProperty("engine").GetString()}, {Count("not measured")} {Count("prompt")} prompt; {decoded}");
+        Assert.All(lines.Where(l => l.TryGetProperty("ms_a_step", out _)), l => Assert.InRange(l.GetProperty("ms_a_step").GetDouble(), 1, 50));
+    }
+
     [Fact]
     public void A_run_goes_through_all_its_steps_whatever_fails_and_ends_in_a_snapshot()
     {

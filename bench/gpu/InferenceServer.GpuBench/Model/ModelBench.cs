@@ -1,7 +1,10 @@
 using System.Diagnostics;
 using InferenceServer.Core.Compute;
 using InferenceServer.Core.Stepping;
+using InferenceServer.Cuda;
+using InferenceServer.Cuda.Driver;
 using InferenceServer.Engine;
+using InferenceServer.Engine.Sampling;
 using InferenceServer.GpuBench.Shapes;
 using InferenceServer.Models;
 using InferenceServer.Models.Running;
@@ -11,12 +14,50 @@ namespace InferenceServer.GpuBench.Model;
 /// <summary>A model of a shape with random weights, loaded as any model is, at every batch, context and prompt length.</summary>
 internal sealed class ModelBench(ModelShape shape, ModelSizes sizes, Floor floor, ResultLog log)
 {
+    private const double ShareOfMemory = 0.95; // nothing else runs on the card
     private const double SecondsForSteps = 15; // what StepBench takes at the full sizes on a slow day; the ladder leaves it
 
-    /// <param name="backend">Owned from here on.</param>
-    /// <param name="kvBytes">Device memory that the KV pool may take.</param>
     /// <param name="processStarted">Of <see cref="Stopwatch"/>: the time to the first token counts from here.</param>
-    public void Run(IComputeBackend backend, long kvBytes, long processStarted, TimeBudget budget)
+    public void Run(DriverApi api, int device, CubinCache cache, long processStarted, TimeBudget budget)
+    {
+        (CudaBackend backend, long kvBytes) = OpenBackend(api, device, cache);
+        Run(backend, kvBytes, processStarted, budget);
+    }
+
+    private (CudaBackend Backend, long KvBytes) OpenBackend(DriverApi api, int index, CubinCache cache)
+    {
+        CudaDevice device = CudaDevice.Open(api, index, cache: cache);
+        try
+        {
+            CudaModelSizes model = new()
+            {
+                Layers = shape.Layers,
+                HiddenSize = shape.Hidden,
+                IntermediateSize = shape.Intermediate,
+                Heads = shape.Heads,
+                KvHeads = shape.KvHeads,
+                HeadDim = shape.HeadDim,
+                VocabularySize = shape.Vocabulary,
+                TiedEmbeddings = shape.TiedEmbeddings,
+            };
+            CudaOptions options = new()
+            {
+                MaxTokensPerStep = sizes.MaxTokensPerStep,
+                MaxSequencesPerStep = sizes.MostSequences,
+                MaxRowsPerStep = sizes.MostSequences,
+                ContextLength = sizes.ContextLength,
+            };
+            CudaMemoryPlan plan = CudaMemoryPlan.Compute(device, model, options, new RunnerOptions().BlockSize, ShareOfMemory);
+            return (new CudaBackend(device, options with { WeightBytes = plan.WeightBytes, WorkspaceBytes = plan.WorkspaceBytes }, new HostSampler()), plan.KvBytes);
+        }
+        catch
+        {
+            device.Dispose();
+            throw;
+        }
+    }
+
+    private void Run(IComputeBackend backend, long kvBytes, long processStarted, TimeBudget budget)
     {
         string folderPath = Path.Combine(Path.GetTempPath(), $"gpu-bench-{Environment.ProcessId}-{shape.Name}");
         try

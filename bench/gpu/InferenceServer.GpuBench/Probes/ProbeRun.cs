@@ -9,6 +9,10 @@ internal static class ProbeRun
         [
             ("bandwidth", (d, l, _) => BandwidthProbe.Run(d, l)),
             ("empty kernels", (d, l, _) => EmptyKernelProbe.Run(d, l)),
+            ("GEMV", (d, l, _) => GemvProbe.Run(d, l)),
+            ("products", ProductProbe.Run),
+            ("decode attention", AttentionProbe.RunDecode),
+            ("prefill attention", AttentionProbe.RunPrefill),
         ];
         foreach ((string name, Action<ProbeDevice, ResultLog, TimeBudget> measure) in probes)
             if (budget.Allows(name, log)) log.Try(name, () => measure(device, log, budget));
