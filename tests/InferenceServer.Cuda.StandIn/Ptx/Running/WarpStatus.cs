@@ -1,0 +1,3 @@
+namespace InferenceServer.Cuda.StandIn.Ptx.Running;
+
+internal enum WarpStatus : byte { Ready, AtBarrier, Done }
