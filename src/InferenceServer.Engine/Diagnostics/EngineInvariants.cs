@@ -17,7 +17,7 @@ internal static class EngineInvariants
         CheckReferences(now, broken);
         CheckFreeList(now, broken);
         CheckCache(now, broken);
-        for (int id = 0; id < now.Sequences.Length; id++) CheckSequence(now, id, broken);
+        foreach (SequenceSnapshot sequence in now.Sequences) CheckSequence(now, sequence, broken);
         CheckWritable(now, broken);
         CheckRunning(now, broken);
         CheckWaiting(now, broken);
@@ -80,13 +80,12 @@ internal static class EngineInvariants
         if (entries.Count != now.CachedCount) broken.Add($"{entries.Count} blocks are cached, but {now.CachedCount} are counted.");
     }
 
-    private static void CheckSequence(EngineSnapshot now, int id, List<string> broken)
+    private static void CheckSequence(EngineSnapshot now, SequenceSnapshot sequence, List<string> broken)
     {
-        SequenceSnapshot sequence = now.Sequences[id];
         string name = $"Sequence {sequence.RequestId}/{sequence.Choice} ({sequence.Status})";
         int blocks = (sequence.ComputedTokens + now.BlockSize - 1) / now.BlockSize;
         int known = sequence.KnownTokens.Length, chosen = known + sequence.PendingTokens;
-        bool endsInFlight = sequence.MaxTokens == 0 && now.IsInFlight(id); // asked for no token
+        bool endsInFlight = sequence.MaxTokens == 0 && now.StepsInFlight.Any(step => step.Requests.Contains(sequence.ArrivalOrder)); // asked for no token
         if (sequence.ComputedTokens > known || (sequence.ComputedTokens >= chosen && !endsInFlight))
             broken.Add($"{name} has computed {sequence.ComputedTokens} of {known} known tokens and {sequence.PendingTokens} in flight; the last must still be to do.");
         if (sequence.Table.Length != blocks)
@@ -178,7 +177,7 @@ internal static class EngineInvariants
                 broken.Add($"{name} expects {sequence.PendingTokens} tokens, but has {pending[id]} rows in flight.");
             else if (pending[id] == 1 && now.StepsInFlight[^1].RowOwners.ElementAtOrDefault(sequence.PendingRow) != id)
                 broken.Add($"{name} expects its token from row {sequence.PendingRow} of the newest step, which is another's.");
-            if (sequence.Status != SequenceStatus.Running && (pending[id] > 0 || now.IsInFlight(id)))
+            if (sequence.Status != SequenceStatus.Running && (pending[id] > 0 || now.StepsInFlight.Any(step => step.Planned.Contains(id))))
                 broken.Add($"{name} is in flight though it does not run.");
         }
     }

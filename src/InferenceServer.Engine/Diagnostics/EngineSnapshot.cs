@@ -38,9 +38,6 @@ internal sealed class EngineSnapshot
 
     public required GateSnapshot Gate { get; init; }
 
-    /// <summary>Whether a step that was not awaited yet computes some of its tokens.</summary>
-    public bool IsInFlight(int id) => StepsInFlight.Any(step => step.Planned.Contains(id));
-
     public static EngineSnapshot Take(SequenceSet set, Flight flight, AdmissionGate gate)
     {
         List<SequenceSnapshot> sequences = [];
@@ -85,7 +82,8 @@ internal sealed class EngineSnapshot
                 rowOwners[row] = step.Plan.Rows[row].Kind == LogitsRowKind.Sample ? ids.GetValueOrDefault(step.RowOwners[row], -1) : -1;
             int[] planned = new int[step.Plan.SequenceCount];
             for (int index = 0; index < planned.Length; index++) planned[index] = ids.GetValueOrDefault(step.Planned[index], -1);
-            steps[i] = new StepSnapshot(step.Plan.StepIndex, planned, rowOwners);
+            long[] requests = [.. step.Planned.Take(planned.Length).Select(sequence => sequence.Request.ArrivalOrder)];
+            steps[i] = new StepSnapshot(step.Plan.StepIndex, requests, planned, rowOwners);
         }
 
         return steps;
@@ -112,8 +110,10 @@ internal sealed class EngineSnapshot
 /// <summary>One block: its owners, and its entry in the prefix cache (0: none).</summary>
 internal sealed record BlockSnapshot(int References, long Entry, long Parent, ulong Salt, int[] Tokens);
 
-/// <summary>One step in flight: ids of its sequences, and of the owners of its rows; -1 for finished ones and for scores.</summary>
-internal sealed record StepSnapshot(long StepIndex, int[] Planned, int[] RowOwners);
+/// <summary>
+/// One step in flight: the <c>ArrivalOrder</c> of its sequences' requests, ids of its sequences and of the owners of its rows; -1 for finished ones and for scores.
+/// </summary>
+internal sealed record StepSnapshot(long StepIndex, long[] Requests, int[] Planned, int[] RowOwners);
 
 /// <summary>One unfinished choice; its request is told apart by <c>ArrivalOrder</c>.</summary>
 internal sealed record SequenceSnapshot(
