@@ -29,10 +29,6 @@ public class SchedulerBench
     [Params(false, true)]
     public bool Telemetry { get; set; }
 
-    /// <summary>With two, each step is planned before the one before it is read.</summary>
-    [Params(1, 2)]
-    public int StepsInFlight { get; set; }
-
     [GlobalSetup]
     public void Setup()
     {
@@ -80,7 +76,7 @@ public class SchedulerBench
         _app?.DisposeAsync().AsTask().GetAwaiter().GetResult();
     }
 
-    private RunnerLimits Limits() => new()
+    private static RunnerLimits Limits() => new()
     {
         VocabularySize = 6000,
         ContextLength = Prompt + MaxTokens,
@@ -89,6 +85,5 @@ public class SchedulerBench
         MaxTokensPerStep = 1024,
         MaxSequencesPerStep = Sequences,
         MaxRowsPerStep = Sequences,
-        MaxStepsInFlight = StepsInFlight,
     };
 }

@@ -244,7 +244,7 @@ public sealed partial class CudaBackend
             BlockShift = cache.BlockShift,
             Window = shape.Window,
             ScaleLog2 = shape.Scale * Log2E,
-        }, _bucket);
+        }, Buffers.Work.Walkers(_bucket));
     }
 
     private void Prefill(CudaActivation qkv, AttentionShape shape, CudaKvCache cache, int layer, CudaActivation output)

@@ -88,6 +88,7 @@ public sealed partial class CudaBackend
     /// <summary>An op of the open step: whether its kernels are to be launched. Ops and their buffers are the step's trace, which a graph must match.</summary>
     private bool Launches(int op, CudaActivation written)
     {
+        if (_plan is null) _upload.Finish(); // an op outside a step may be the first to read what was loaded
         _trace = (_trace * 31) + (ulong)op + written.Address;
         return _plan is null || _mode != StepMode.Replay;
     }

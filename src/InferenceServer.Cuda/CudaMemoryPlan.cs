@@ -43,7 +43,7 @@ public sealed record CudaMemoryPlan(long WeightBytes, long WorkspaceBytes, long 
         budget = Math.Min(budget, usable);
         long weights = model.WeightBytes(limits.ContextLength);
         long workspace = model.ActivationBytes(limits.MaxTokensPerStep, limits.MaxRowsPerStep)
-            + StepBuffers.Bytes(model, limits, blockSize, smCount) + StepKernels.Bytes(model, limits);
+            + StepBuffers.Bytes(model, limits, blockSize, smCount) + StepKernels.Bytes(model, limits, smCount);
         long rest = budget - weights - workspace, block = model.KvBytesPerToken * blockSize, kv = kvMemory ?? rest;
         if (kv > rest || kv < block)
             throw new CudaMemoryException(

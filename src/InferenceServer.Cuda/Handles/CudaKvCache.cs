@@ -1,5 +1,6 @@
 using System.Numerics;
 using InferenceServer.Core.Compute;
+using InferenceServer.Cuda.Kernels;
 
 namespace InferenceServer.Cuda.Handles;
 
@@ -9,9 +10,6 @@ namespace InferenceServer.Cuda.Handles;
 /// </summary>
 internal sealed class CudaKvCache(KvCacheShape shape, ulong address) : KvCache(shape)
 {
-    /// <summary>Widest head that attention is compiled for.</summary>
-    public const int MaxHeadDim = 256;
-
     public ulong Address { get; } = address;
 
     public int BlockShift { get; } = BitOperations.Log2((uint)shape.BlockSize);
@@ -37,8 +35,8 @@ internal sealed class CudaKvCache(KvCacheShape shape, ulong address) : KvCache(s
             throw new ArgumentException($"A KV cache needs positive sizes and at most {int.MaxValue} slots; asked for was {shape}. Lower --kv-memory.", nameof(shape));
         if (!BitOperations.IsPow2(shape.BlockSize))
             throw new ArgumentException($"On a GPU blocks hold a power of two of tokens, not {shape.BlockSize}; set --kv-block-size to 16 or 32.", nameof(shape));
-        if (shape.HeadDim % 8 != 0 || shape.HeadDim > MaxHeadDim)
-            throw new ArgumentException($"The GPU kernels take heads of a multiple of 8 dimensions up to {MaxHeadDim}, and this model's have {shape.HeadDim}; serve it with --device cpu.", nameof(shape));
+        if (shape.HeadDim % HeadSizes.Multiple != 0 || shape.HeadDim > HeadSizes.Largest)
+            throw new ArgumentException($"The GPU kernels take heads of a multiple of {HeadSizes.Multiple} dimensions up to {HeadSizes.Largest}, and this model's have {shape.HeadDim}; serve it with --device cpu.", nameof(shape));
     }
 
     private static long BlockBytesOf(KvCacheShape shape) => (long)shape.KvHeads * shape.BlockSize * shape.HeadDim * sizeof(ushort);

@@ -9,9 +9,6 @@ namespace InferenceServer.Cuda.Steps;
 /// </summary>
 internal sealed class AttentionWork(int maxTokens, int maxSequences, int kvHeads, int smCount)
 {
-    /// <summary>Query rows a prefill item.</summary>
-    public const int PrefillRows = 64;
-
     /// <summary>Keys below which a piece is not worth the combining.</summary>
     private const int MinKeys = 64;
 
@@ -26,7 +23,10 @@ internal sealed class AttentionWork(int maxTokens, int maxSequences, int kvHeads
 
     public static int MaxDecode(int maxSequences, int kvHeads, int smCount) => maxSequences + Pieces(kvHeads, smCount);
 
-    public static int MaxPrefill(int maxTokens, int maxSequences) => maxSequences + maxTokens / PrefillRows;
+    public static int MaxPrefill(int maxTokens, int maxSequences) => maxSequences + maxTokens / AttentionPrefillKernel.Rows;
+
+    /// <summary>Blocks a key head that share the decode items of a step: as many as there are, or what is right for every step of a bucket.</summary>
+    public int Walkers(int bucket) => bucket == 0 ? _decodeCount : bucket + _piecesWanted;
 
     /// <param name="tables">(sequences) Where each one's table begins.</param>
     public void Plan(StepPlan plan, ReadOnlySpan<int> tables)
@@ -61,12 +61,12 @@ internal sealed class AttentionWork(int maxTokens, int maxSequences, int kvHeads
                 continue;
             }
 
-            for (int row = 0; row < sequence.TokenCount; row += PrefillRows)
+            for (int row = 0; row < sequence.TokenCount; row += AttentionPrefillKernel.Rows)
             {
                 _prefill[_prefillCount++] = new PrefillItem
                 {
                     Token = sequence.FirstToken + row,
-                    Rows = Math.Min(PrefillRows, sequence.TokenCount - row),
+                    Rows = Math.Min(AttentionPrefillKernel.Rows, sequence.TokenCount - row),
                     Position = sequence.ComputedTokens + row,
                     Table = tables[s],
                 };

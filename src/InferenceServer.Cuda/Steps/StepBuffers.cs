@@ -8,14 +8,13 @@ namespace InferenceServer.Cuda.Steps;
 /// <summary>The device's side of a step: buffers that never move, so that graphs may hold their addresses.</summary>
 internal sealed unsafe class StepBuffers
 {
-    private readonly CudaOptions _limits;
     private readonly KvCacheShape _shape;
     private int _heads;
     private (ulong Out, ulong Ml, ulong Counters) _attention;
 
     public StepBuffers(DeviceArena workspace, CudaOptions limits, KvCacheShape shape, int vocabulary, int smCount)
     {
-        (_limits, _shape, Vocabulary) = (limits, shape, vocabulary);
+        (_shape, Vocabulary) = (shape, vocabulary);
         Work = new AttentionWork(limits.MaxTokensPerStep, limits.MaxSequencesPerStep, shape.KvHeads, smCount);
         Writer = new StepInputWriter(limits, shape, vocabulary, Work);
         MaxPartials = AttentionWork.MaxDecode(limits.MaxSequencesPerStep, shape.KvHeads, smCount);
@@ -58,7 +57,7 @@ internal sealed unsafe class StepBuffers
             workspace.Allocate(partials * _shape.HeadDim * sizeof(float), "pieces of attention"),
             workspace.Allocate(partials * 2 * sizeof(float), "pieces of attention"),
             workspace.Allocate(counters, "pieces of attention"));
-        stream.Fill(_attention.Counters, 0, counters); // each row's last piece leaves them so
+        stream.Fill(_attention.Counters, 0, counters); // each row's last piece leaves them zero
         _heads = heads;
         return _attention;
     }

@@ -26,7 +26,7 @@ internal sealed unsafe class StepInputWriter(CudaOptions limits, KvCacheShape ca
         long bytes = new StepLayout(limits.MaxTokensPerStep, limits.MaxRowsPerStep).DecodeItems
             + (long)maxDecodeItems * sizeof(DecodeItem) + (long)maxPrefillItems * sizeof(PrefillItem)
             + limits.MaxSequencesPerStep * (2 * sizeof(int) + blocks * sizeof(int)) + limits.MaxRowsPerStep * (edits + mask);
-        return StepLayout.Align(checked((int)bytes)) + 8 * StepLayout.Align(1);
+        return StepLayout.Align(checked((int)bytes)) + 8 * StepLayout.Align(1) + 4 * sizeof(SampleEdit);
     }
 
     /// <summary>Writes a checked plan; returns the bytes to send.</summary>
@@ -41,7 +41,7 @@ internal sealed unsafe class StepInputWriter(CudaOptions limits, KvCacheShape ca
         Offsets = (prefill, copies);
         plan.Copies.AsSpan(0, plan.CopyCount).CopyTo(buffer.Span<BlockCopy>(copies, plan.CopyCount)); // (source, destination), as the kernel reads them
 
-        int edits = StepLayout.Align(copies + plan.CopyCount * sizeof(BlockCopy));
+        int edits = AlignEdits(copies + plan.CopyCount * sizeof(BlockCopy));
         int tables = WriteRows(plan, layout, buffer, edits);
         WriteItems(layout, buffer, prefill, tables / sizeof(int));
         return WriteTables(plan, buffer, tables);
@@ -126,6 +126,9 @@ internal sealed unsafe class StepInputWriter(CudaOptions limits, KvCacheShape ca
 
         return end;
     }
+
+    /// <summary>Edits are found by index from the start of the buffer, so a whole number of them must lie before: 48 bytes, of 12 each, keep the 16-byte alignment.</summary>
+    private static int AlignEdits(int bytes) => (bytes + 4 * sizeof(SampleEdit) - 1) / (4 * sizeof(SampleEdit)) * (4 * sizeof(SampleEdit));
 
     private int BlocksOf(ref readonly StepSequence sequence) => (sequence.ComputedTokens + sequence.TokenCount + cache.BlockSize - 1) / cache.BlockSize;
 }

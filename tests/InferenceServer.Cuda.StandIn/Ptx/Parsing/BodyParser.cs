@@ -13,10 +13,9 @@ internal sealed class BodyParser
     public BodyParser(PtxReader reader, Scope module, IReadOnlyList<VariableDeclaration> shared, IReadOnlyList<PtxParam> parameters)
     {
         _reader = reader;
-        _scope = new(module);
+        _scope = new(module) { Place = name => shared.FirstOrDefault(s => s.Name == name) is { Name: not null } used ? PlaceShared(used) : null };
         foreach (PtxParam parameter in parameters)
             _scope.TryAddSymbol(parameter.Name, new(parameter.Name, StateSpace.Param, (ulong)parameter.Offset, parameter.Size));
-        foreach (VariableDeclaration declaration in shared) AddShared(declaration);
         _operands = new(reader, Registers);
     }
 
@@ -98,7 +97,7 @@ internal sealed class BodyParser
         switch (word)
         {
             case ".reg": DeclareRegisters(); break;
-            case ".shared": AddShared(Variable()); break;
+            case ".shared": AddSymbol(PlaceShared(Variable())); break;
             case ".local": AddLocal(Variable()); break;
             case ".pragma": _reader.Until(';'); break;
             case ".loc": _reader.Until('\n'); break;
@@ -114,11 +113,12 @@ internal sealed class BodyParser
         return declaration;
     }
 
-    private void AddShared(VariableDeclaration declaration)
+    /// <summary>A kernel takes what it names of the module's shared variables: templates leave those of their siblings beside its own.</summary>
+    private Symbol PlaceShared(VariableDeclaration declaration)
     {
         if (declaration.Size == 0) Shared.UseDynamic(declaration.Align);
         ulong address = declaration.Size == 0 ? RegisterTable.DynamicShared : (ulong)Shared.Place(declaration.Size, declaration.Align);
-        AddSymbol(new(declaration.Name, StateSpace.Shared, address, declaration.Size));
+        return new(declaration.Name, StateSpace.Shared, address, declaration.Size);
     }
 
     private void AddLocal(VariableDeclaration declaration)

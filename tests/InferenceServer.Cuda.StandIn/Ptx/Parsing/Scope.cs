@@ -9,6 +9,9 @@ internal sealed class Scope(Scope? outer)
 
     public Scope? Outer => outer;
 
+    /// <summary>Asked once for a symbol that is not here: what is placed only when it is used.</summary>
+    public Func<string, Symbol?>? Place { get; init; }
+
     public bool TryAddRegister(string name, int register) => _registers.TryAdd(name, register);
     public bool TryAddLabel(string name, int instruction) => _labels.TryAdd(name, instruction);
     public bool TryAddSymbol(string name, Symbol symbol) => _symbols.TryAdd(name, symbol);
@@ -32,7 +35,13 @@ internal sealed class Scope(Scope? outer)
     public Symbol? FindSymbol(ReadOnlySpan<char> name)
     {
         for (Scope? scope = this; scope != null; scope = scope.Outer)
+        {
             if (scope._symbols.GetAlternateLookup<ReadOnlySpan<char>>().TryGetValue(name, out Symbol? symbol)) return symbol;
+            if (scope.Place?.Invoke(name.ToString()) is not { } placed) continue;
+            scope._symbols.Add(placed.Name, placed);
+            return placed;
+        }
+
         return null;
     }
 }
