@@ -31,6 +31,7 @@ internal sealed class KernelChecks(ProbeDevice device, CheckSizes sizes, ResultL
         ];
         bool agreed = true;
         foreach ((string name, Func<CheckBuffers, double> error) in checks)
+        {
             agreed &= log.Try($"{name}, {precision}", () =>
             {
                 using CheckBuffers buffers = new(device, precision);
@@ -38,6 +39,9 @@ internal sealed class KernelChecks(ProbeDevice device, CheckSizes sizes, ResultL
                 log.Write("kernel against its twin", ("kernel", name), ("precision", precision.ToString()), ("error", found), ("tolerance", Tolerance), ("agrees", found <= Tolerance));
                 if (!(found <= Tolerance)) throw new InvalidOperationException($"differs from its twin by {found:G3}, more than {Tolerance}");
             });
+            device.Recover();
+        }
+
         return agreed;
     }
 

@@ -20,7 +20,7 @@ internal static class AttentionProbe
             foreach (int batch in sizes.DecodeBatches)
             {
                 string what = $"decode attention, batch {batch}, context {context}";
-                if (budget.Allows(what, log)) log.Try(what, () => MeasureDecode(device, buffers, kernel, batch, context, log));
+                if (budget.Allows(what, log) && !log.Try(what, () => MeasureDecode(device, buffers, kernel, batch, context, log)) && device.IsLost()) return;
             }
     }
 
@@ -33,7 +33,7 @@ internal static class AttentionProbe
         foreach (int length in sizes.PrefillLengths)
         {
             string what = $"prefill attention, {length} tokens";
-            if (budget.Allows(what, log)) log.Try(what, () => MeasurePrefill(device, buffers, kernel, length, log));
+            if (budget.Allows(what, log) && !log.Try(what, () => MeasurePrefill(device, buffers, kernel, length, log)) && device.IsLost()) return;
         }
     }
 

@@ -12,7 +12,8 @@ internal static class GemvProbe
         GemvKernel gemv = new(device.Kernels, ElementType.BF16);
         foreach ((string name, int n, int k) in device.Sizes.Shape.Products)
             foreach (int m in device.Sizes.GemvRows)
-                log.Try($"GEMV, {name}, {m} rows", () =>
+            {
+                bool measured = log.Try($"GEMV, {name}, {m} rows", () =>
                 {
                     double seconds = device.Timer.Seconds(i =>
                     {
@@ -21,5 +22,7 @@ internal static class GemvProbe
                     });
                     log.Write("GEMV", ("product", name), ("n", n), ("k", k), ("rows", m), ("us", seconds * 1e6), ("GB/s", 2e-9 * ((double)n * k + (double)m * (n + k)) / seconds));
                 });
+                if (!measured && device.IsLost()) return;
+            }
     }
 }

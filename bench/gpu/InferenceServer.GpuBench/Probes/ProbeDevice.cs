@@ -1,3 +1,4 @@
+using System.Diagnostics.CodeAnalysis;
 using InferenceServer.Cuda.Driver;
 
 namespace InferenceServer.GpuBench.Probes;
@@ -5,18 +6,16 @@ namespace InferenceServer.GpuBench.Probes;
 /// <summary>An open device with both libraries of kernels and a stream to measure on. Used by one thread.</summary>
 internal sealed class ProbeDevice : IDisposable
 {
-    private readonly KernelLibrary _own;
+    private readonly CubinCache _cache;
+    private KernelLibrary _own;
 
     /// <param name="cache">Folder of assembled kernels; null: none.</param>
     public ProbeDevice(DriverApi api, int device, string? cache, ProbeSizes sizes)
     {
         Sizes = sizes;
         Context = CudaContext.Open(api, device);
-        CubinCache cubins = new(cache);
-        Kernels = new KernelLibrary(Context, cache: cubins);
-        _own = new KernelLibrary(Context, PackedKernels.Probe, cubins);
-        Stream = new CudaStream(Context);
-        Timer = new DeviceTimer(Stream, sizes);
+        _cache = new CubinCache(cache);
+        Load();
     }
 
     public ProbeSizes Sizes { get; }
@@ -24,15 +23,37 @@ internal sealed class ProbeDevice : IDisposable
     public CudaContext Context { get; }
 
     /// <summary>The engine's kernels.</summary>
-    public KernelLibrary Kernels { get; }
+    public KernelLibrary Kernels { get; private set; }
 
-    public CudaStream Stream { get; }
+    public CudaStream Stream { get; private set; }
 
-    public DeviceTimer Timer { get; }
+    public DeviceTimer Timer { get; private set; }
 
     /// <summary>A kernel of bench/gpu/probe.cu.</summary>
     public CudaFunction Probe<TParams>(string name)
         where TParams : unmanaged => _own.Function<TParams>(name);
+
+    /// <summary>Whether a kernel's fault has poisoned the context: every call answers with it, and what was allocated is gone.</summary>
+    public bool IsLost()
+    {
+        try
+        {
+            Context.MemGetInfo();
+            return false;
+        }
+        catch (CudaException)
+        {
+            return true; // whatever it says, the device has to be started afresh
+        }
+    }
+
+    /// <summary>Starts the device afresh if it is lost, so that one kernel's fault costs one figure and not all that follow.</summary>
+    public void Recover()
+    {
+        if (!IsLost()) return;
+        Context.Reset();
+        Load();
+    }
 
     public DeviceBuffer Allocate(long bytes, string what) => new(Context, bytes, what);
 
@@ -57,5 +78,14 @@ internal sealed class ProbeDevice : IDisposable
         _own.Dispose();
         Kernels.Dispose();
         Context.Dispose();
+    }
+
+    [MemberNotNull(nameof(Kernels), nameof(_own), nameof(Stream), nameof(Timer))]
+    private void Load()
+    {
+        Kernels = new KernelLibrary(Context, cache: _cache);
+        _own = new KernelLibrary(Context, PackedKernels.Probe, _cache);
+        Stream = new CudaStream(Context);
+        Timer = new DeviceTimer(Stream, Sizes);
     }
 }

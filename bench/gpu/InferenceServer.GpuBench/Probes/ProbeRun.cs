@@ -15,6 +15,12 @@ internal static class ProbeRun
             ("prefill attention", AttentionProbe.RunPrefill),
         ];
         foreach ((string name, Action<ProbeDevice, ResultLog, TimeBudget> measure) in probes)
-            if (budget.Allows(name, log)) log.Try(name, () => measure(device, log, budget));
+        {
+            if (budget.Allows(name, log))
+            {
+                log.Try(name, () => measure(device, log, budget));
+                device.Recover();
+            }
+        }
     }
 }

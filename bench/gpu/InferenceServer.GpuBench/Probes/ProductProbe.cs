@@ -15,7 +15,7 @@ internal static class ProductProbe
             foreach ((string name, int n, int k) in device.Sizes.Shape.Products)
             {
                 string what = $"product, {name}, {m} rows";
-                if (budget.Allows(what, log)) log.Try(what, () => Measure(device, buffers, gemm, name, m, n, k, log));
+                if (budget.Allows(what, log) && !log.Try(what, () => Measure(device, buffers, gemm, name, m, n, k, log)) && device.IsLost()) return;
             }
     }
 
