@@ -2,18 +2,21 @@ using InferenceServer.Core.Stepping;
 
 namespace InferenceServer.Microbench;
 
-/// <summary>A model that takes no time and always says the same token.</summary>
+/// <summary>A model that takes no time and always says the same token, on a device with one or two steps in flight.</summary>
 internal sealed class NullRunner(RunnerLimits limits) : IModelRunner
 {
-    private StepPlan? _plan;
+    private readonly Queue<StepPlan> _plans = new(limits.MaxStepsInFlight);
 
     public RunnerLimits Limits { get; } = limits;
 
-    public void Launch(StepPlan plan) => _plan = plan;
+    public void Launch(StepPlan plan) => _plans.Enqueue(plan);
+
+    public bool CanFeedBack(in LogitsRow row) => true;
 
     public void Await(StepResult result)
     {
-        for (int i = 0; i < _plan!.RowCount; i++)
+        StepPlan plan = _plans.Dequeue();
+        for (int i = 0; i < plan.RowCount; i++)
         {
             ref SampleResult row = ref result.Rows[i];
             (row.Token, row.Logprob, row.TopCount, row.Failed) = (1, float.NaN, 0, false);

@@ -29,6 +29,10 @@ public class SchedulerBench
     [Params(false, true)]
     public bool Telemetry { get; set; }
 
+    /// <summary>With two, each step is planned before the one before it is read.</summary>
+    [Params(1, 2)]
+    public int StepsInFlight { get; set; }
+
     [GlobalSetup]
     public void Setup()
     {
@@ -76,7 +80,7 @@ public class SchedulerBench
         _app?.DisposeAsync().AsTask().GetAwaiter().GetResult();
     }
 
-    private static RunnerLimits Limits() => new()
+    private RunnerLimits Limits() => new()
     {
         VocabularySize = 6000,
         ContextLength = Prompt + MaxTokens,
@@ -85,5 +89,6 @@ public class SchedulerBench
         MaxTokensPerStep = 1024,
         MaxSequencesPerStep = Sequences,
         MaxRowsPerStep = Sequences,
+        MaxStepsInFlight = StepsInFlight,
     };
 }

@@ -47,6 +47,8 @@ public sealed record EngineOptions
             errors.Add($"The runner offers {limits.BlockCount} blocks of {limits.BlockSize} tokens, which holds no sequence: give the KV pool more memory.");
         if (limits.VocabularySize < 1 || limits.ContextLength < 1)
             errors.Add($"The runner states a vocabulary of {limits.VocabularySize} and a context of {limits.ContextLength}; both must be positive.");
+        if (limits.MaxStepsInFlight is not (1 or 2))
+            errors.Add($"The runner takes {limits.MaxStepsInFlight} steps in flight; it must be 1, or 2 for a device on which tokens feed back.");
         if (limits.MaxTokensPerStep < 1 || limits.MaxSequencesPerStep < 1 || limits.MaxRowsPerStep < limits.MaxSequencesPerStep)
             errors.Add($"The runner takes {limits.MaxTokensPerStep} tokens, {limits.MaxSequencesPerStep} sequences and {limits.MaxRowsPerStep} rows a step; all must be positive, and rows at least the sequences.");
     }

@@ -99,7 +99,7 @@ public sealed class InferenceEngine : IEngine, IDisposable, IAsyncDisposable
         return broken.Task;
     }
 
-    /// <summary>Refuses new requests, cancels what runs after the step in progress, and stops the thread.</summary>
+    /// <summary>Refuses new requests, cancels what runs after the steps in flight, and stops the thread: the runner is then at rest.</summary>
     public void Dispose()
     {
         lock (_startStop)
@@ -109,7 +109,7 @@ public sealed class InferenceEngine : IEngine, IDisposable, IAsyncDisposable
             _stopping = true;
             _commands.Wake();
             _thread?.Join();
-            if (_thread is null) Stop();
+            if (_thread is null) _loop.Stop();
             _commands.Dispose();
         }
     }
@@ -129,12 +129,6 @@ public sealed class InferenceEngine : IEngine, IDisposable, IAsyncDisposable
             if (!_loop.StepOnce()) _commands.Wait();
         }
 
-        Stop();
-    }
-
-    private void Stop()
-    {
-        _loop.TakeCommands(_time.GetTimestamp());
-        _loop.CancelAll(FinishReason.Cancelled);
+        _loop.Stop();
     }
 }

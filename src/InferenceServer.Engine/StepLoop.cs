@@ -9,9 +9,14 @@ using InferenceServer.Engine.Scheduling;
 namespace InferenceServer.Engine;
 
 /// <summary>
-/// One turn: take commands, expire deadlines, plan, run the model, apply the results. Driven by the engine thread,
+/// One turn: take commands, expire deadlines, plan and launch a step, await the oldest in flight, apply its results. Driven by the engine thread,
 /// or by a test that calls <see cref="StepOnce"/> itself; never by two threads at once.
 /// </summary>
+/// <remarks>
+/// On a runner that takes two steps, the next one is planned and launched before the one in flight is awaited, so that the device
+/// never waits for the host: tokens that nobody has read yet feed back on the device. Where the next plan needs them on the host,
+/// the turn awaits instead, and a runner that takes one step is merely the one where this is always so.
+/// </remarks>
 internal sealed class StepLoop
 {
     private const double SpeedSmoothing = 0.1; // about the last ten steps: Retry-After should follow load, not noise
@@ -21,7 +26,7 @@ internal sealed class StepLoop
     private readonly IEngineObserver? _observer;
     private readonly CommandQueue _commands;
     private readonly AdmissionGate _gate;
-    private readonly StepPlan _plan;
+    private readonly Flight _flight;
     private readonly StepResult _result;
     private readonly SequenceSet _set;
     private readonly Scheduler _scheduler;
@@ -29,10 +34,12 @@ internal sealed class StepLoop
     private readonly StepResults _results;
     private readonly StatusBoard _status;
     private long _nextDeadline = long.MaxValue; // none of the live requests has an earlier one
+    private long _lastFinished; // when the step before was awaited
     private double _tokensPerSecond;
     private string? _fault;
     private long _checkedAtStep;
-    private string _call = "";
+    private string _call = ""; // what is being done, and with which step, for the fault
+    private StepInFlight _step;
 
     public StepLoop(IModelRunner runner, EngineOptions options, TimeProvider time, IEngineObserver? observer, CommandQueue commands, AdmissionGate gate)
     {
@@ -40,12 +47,13 @@ internal sealed class StepLoop
         int tokensPerStep = options.TokensPerStep ?? limits.MaxTokensPerStep;
         int seats = SeatsFor(options, limits);
         (_runner, _time, _observer, _commands, _gate) = (runner, time, observer, commands, gate);
-        _plan = new StepPlan(tokensPerStep, seats, limits.MaxRowsPerStep);
+        _flight = new Flight(limits.MaxStepsInFlight, tokensPerStep, seats, limits.MaxRowsPerStep);
+        _step = _flight.Next;
         _result = new StepResult(limits.MaxRowsPerStep);
         _set = new SequenceSet(new BlockPool(limits.BlockCount, limits.BlockSize, options.EnablePrefixCache), gate, seats);
-        _scheduler = new Scheduler(_set, _plan, tokensPerStep);
+        _scheduler = new Scheduler(_set, tokensPerStep, limits.MaxRowsPerStep);
         _ender = new RequestEnder(_set, observer);
-        _results = new StepResults(_set, _scheduler, _ender, _plan, _result, observer);
+        _results = new StepResults(_set, _ender, _result, observer);
         _status = new StatusBoard(gate, _set.Pool);
     }
 
@@ -58,13 +66,13 @@ internal sealed class StepLoop
     public SequenceSet Sequences => _set;
 
     /// <summary>A copy of all state. Engine thread, or a test between steps.</summary>
-    public EngineSnapshot Snapshot() => EngineSnapshot.Take(_set, _gate);
+    public EngineSnapshot Snapshot() => EngineSnapshot.Take(_set, _flight, _gate);
 
     /// <summary>Sequences that can run at once: a token and a row of every step is theirs.</summary>
     public static int SeatsFor(EngineOptions options, RunnerLimits limits) =>
         Math.Min(options.MaxRunningSequences, Math.Min(limits.MaxSequencesPerStep, options.TokensPerStep ?? limits.MaxTokensPerStep));
 
-    /// <summary>False when there is nothing to do.</summary>
+    /// <summary>False when there is nothing to do, and nothing in flight.</summary>
     public bool StepOnce()
     {
         try
@@ -78,19 +86,20 @@ internal sealed class StepLoop
         }
     }
 
-    /// <summary>Ends everything that was accepted. The engine takes nothing more.</summary>
-    public void CancelAll(FinishReason reason, string? error = null)
+    /// <summary>Applies the steps in flight, so that the runner is at rest, and ends whatever is left. The last call.</summary>
+    public void Stop()
     {
-        long now = _time.GetTimestamp();
-        for (int i = _set.Live.Count - 1; i >= 0; i--) _ender.FinishAll(_set.Live[i], reason, now, error);
-        _set.Sweep();
-        _status.Publish(_set);
-    }
+        try
+        {
+            TakeCommands(_time.GetTimestamp());
+            while (_flight.Count > 0) AwaitOldest();
+        }
+        catch (Exception exception)
+        {
+            Fail(exception);
+        }
 
-    /// <summary>Takes what was sent so far.</summary>
-    public void TakeCommands(long now)
-    {
-        while (_commands.TryTake(out EngineCommand command)) Apply(command, now);
+        CancelAll(FinishReason.Cancelled);
     }
 
     private bool Step()
@@ -100,25 +109,85 @@ internal sealed class StepLoop
         TakeCommands(start);
         if (start >= _nextDeadline) ExpireDeadlines(start);
         _set.Sweep();
-        if (_set.Live.Count == 0)
+        if (_set.Live.Count == 0 && _flight.Count == 0)
         {
             _status.Publish(_set);
             Debug.Assert(_checkedAtStep == _set.Counters.Steps || IsSoundAtRest(), "An engine at rest keeps every invariant.");
             return false;
         }
 
-        _scheduler.Plan(_set.Counters.Steps + 1, start);
+        bool launched = CanPlan() && TryLaunch(start);
+        if (_flight.IsFull || !launched) AwaitOldest();
+        else Settle();
+        return true;
+    }
+
+    private bool CanPlan()
+    {
+        if (_flight.Count == 0) return true;
+        return _set.Live.Count > 0 && FeedsBack(_flight[_flight.Count - 1]) && _scheduler.CanPlanWithoutPreemption();
+    }
+
+    /// <summary>
+    /// Whether the next step can be planned before this one's results are read. Scores stay with the host. A fork's choices are copied apart
+    /// in the next step, which changes a block table that this one may still read.
+    /// </summary>
+    private bool FeedsBack(StepInFlight step)
+    {
+        for (int i = 0; i < step.Plan.RowCount; i++)
+        {
+            ref readonly LogitsRow row = ref step.Plan.Rows[i];
+            bool forks = !ReferenceEquals(step.RowOwners[i], step.Planned[row.Sequence]);
+            if (row.Kind != LogitsRowKind.Sample || forks || !_runner.CanFeedBack(in row)) return false;
+        }
+
+        return true;
+    }
+
+    /// <summary>False, and nothing launched, when all that lives waits for what is in flight.</summary>
+    private bool TryLaunch(long start)
+    {
+        _step = _flight.Next;
+        _scheduler.Plan(_step, _set.Counters.Steps + 1, start);
+        Debug.Assert(_step.Plan.SequenceCount > 0 || _flight.Count > 0, "While a request lives, every step does something.");
+        if (_step.Plan.SequenceCount == 0) return false;
         _set.Counters.Steps++;
         _call = "Launch";
-        _runner.Launch(_plan);
+        _runner.Launch(_step.Plan);
+        _flight.Add();
+        _results.Expect(_step);
+        return true;
+    }
+
+    private void AwaitOldest()
+    {
+        _step = _flight.Take();
         _call = "Await";
         _runner.Await(_result);
         _call = "Apply";
         long now = _time.GetTimestamp();
-        _results.Apply(now);
+        _results.Apply(_step, now);
+        Settle();
+        Report(_step, now);
+    }
+
+    private void Settle()
+    {
         _set.Sweep();
-        Report(now - start);
-        return true;
+        _status.Publish(_set);
+    }
+
+    private void TakeCommands(long now)
+    {
+        while (_commands.TryTake(out EngineCommand command)) Apply(command, now);
+    }
+
+    /// <summary>Ends everything that was accepted.</summary>
+    private void CancelAll(FinishReason reason, string? error = null)
+    {
+        long now = _time.GetTimestamp();
+        for (int i = _set.Live.Count - 1; i >= 0; i--) _ender.FinishAll(_set.Live[i], reason, now, error);
+        Settle();
     }
 
     /// <summary>Debug builds only, once each time the work runs out.</summary>
@@ -164,24 +233,29 @@ internal sealed class StepLoop
         }
     }
 
-    private void Report(long elapsed)
+    /// <summary>A step's time begins when the one before ends, if it was planned earlier: times of steps add up to no more than the clock's.</summary>
+    private void Report(StepInFlight step, long now)
     {
+        long elapsed = now - Math.Max(step.PlannedTimestamp, _lastFinished);
+        _lastFinished = now;
         if (elapsed > 0)
         {
-            double speed = _plan.TokenCount * (double)_time.TimestampFrequency / elapsed;
+            double speed = step.Plan.TokenCount * (double)_time.TimestampFrequency / elapsed;
             _tokensPerSecond = _tokensPerSecond == 0 ? speed : _tokensPerSecond + SpeedSmoothing * (speed - _tokensPerSecond);
             _gate.ReportSpeed(_tokensPerSecond);
         }
 
-        _status.Publish(_set);
-        _observer?.StepFinished(_plan.TokenCount, _plan.SequenceCount, elapsed);
+        _observer?.StepFinished(step.Plan.TokenCount, step.Plan.SequenceCount, elapsed);
     }
 
+    /// <summary>The runner is not called again: a device that threw may never answer for what is still in flight.</summary>
     private void Fail(Exception exception)
     {
+        StepPlan plan = _step.Plan;
         Fault ??= exception;
-        _fault ??= $"{_call} failed in step {_plan.StepIndex} (batch of {_plan.SequenceCount} sequences, {_plan.TokenCount} tokens, {_plan.RowCount} rows): {exception.Message}";
+        _fault ??= $"{_call} failed in step {plan.StepIndex} (batch of {plan.SequenceCount} sequences, {plan.TokenCount} tokens, {plan.RowCount} rows): {exception.Message}";
         _gate.Fail(_fault);
+        _flight.Abandon();
         CancelAll(FinishReason.Error, _fault);
     }
 }

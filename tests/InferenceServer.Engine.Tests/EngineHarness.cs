@@ -25,7 +25,7 @@ internal sealed class EngineHarness : IDisposable
 
     public EngineStatus Status => Engine.Status;
 
-    public static RunnerLimits Limits(int blocks = 64, int blockSize = 4, int context = 200, int tokens = 64, int sequences = 8, int? rows = null) => new()
+    public static RunnerLimits Limits(int blocks = 64, int blockSize = 4, int context = 200, int tokens = 64, int sequences = 8, int? rows = null, int stepsInFlight = 1) => new()
     {
         VocabularySize = 1000,
         ContextLength = context,
@@ -34,6 +34,7 @@ internal sealed class EngineHarness : IDisposable
         MaxTokensPerStep = tokens,
         MaxSequencesPerStep = sequences,
         MaxRowsPerStep = rows ?? sequences,
+        MaxStepsInFlight = stepsInFlight,
     };
 
     public static EngineRequest Request(string id = "r", int prompt = 8, int maxTokens = 8, int choices = 1, int firstToken = 1) => new()
@@ -70,6 +71,13 @@ internal sealed class EngineHarness : IDisposable
             Assert.True(broken.Count == 0, string.Join(Environment.NewLine, broken));
             _before = now;
         }
+    }
+
+    /// <summary>Steps until the engine would sleep.</summary>
+    public void Rest()
+    {
+        for (int turn = 0; Engine.Loop.StepOnce(); turn++) Assert.True(turn < 10_000, "The engine never comes to rest.");
+        Assert.Equal(0, Runner.StepsInFlight);
     }
 
     /// <summary>Steps until nothing is left to do.</summary>

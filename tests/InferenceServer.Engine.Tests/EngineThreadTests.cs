@@ -29,10 +29,12 @@ public class EngineThreadTests
         await harness.Accept(EngineHarness.Request("second")).ReadToEndAsync(Cancellation);
     }
 
-    [Fact]
-    public async Task Many_callers_at_once_get_what_each_would_get_alone()
+    [Theory]
+    [InlineData(1)]
+    [InlineData(2)]
+    public async Task Many_callers_at_once_get_what_each_would_get_alone(int stepsInFlight)
     {
-        RunnerLimits limits = EngineHarness.Limits(blocks: 60, blockSize: 4, context: 100, tokens: 48, sequences: 16);
+        RunnerLimits limits = EngineHarness.Limits(blocks: 60, blockSize: 4, context: 100, tokens: 48, sequences: 16, stepsInFlight: stepsInFlight);
         EngineOptions options = new() { MaxWaitingRequests = 64, RandomSeed = 1 };
         using FakeRunner runner = new(limits);
         using InferenceEngine engine = new(runner, options, TimeProvider.System);
@@ -43,18 +45,21 @@ public class EngineThreadTests
         Assert.Empty(await engine.CheckInvariantsAsync());
         await engine.DrainAsync(Cancellation);
         engine.Dispose();
+        Assert.Equal((0, stepsInFlight > 1), (runner.StepsInFlight, runner.StepsOverlapped > 0));
         Assert.Empty(EngineInvariants.Check(engine.Loop.Snapshot()));
         Assert.Equal((0, 0, 0), (engine.Status.BlocksUsed, engine.Status.RequestsWaiting, engine.Status.SequencesRunning));
         Assert.True(counts.Sum() > 1_000, $"only {counts.Sum()} requests ran to their end");
         Assert.True(engine.Status.PreemptionsTotal > 0 && runner.Copies > 0 && engine.Status.PrefixHitsTotal > 0, "The pool was meant to be tight.");
     }
 
-    [Fact]
-    public async Task Disposing_while_callers_submit_leaves_no_stream_open()
+    [Theory]
+    [InlineData(1)]
+    [InlineData(2)]
+    public async Task Disposing_while_callers_submit_leaves_no_stream_open(int stepsInFlight)
     {
-        for (int round = 0; round < 40; round++)
+        for (int round = 0; round < 20; round++)
         {
-            using EngineHarness harness = new();
+            using EngineHarness harness = new(EngineHarness.Limits(stepsInFlight: stepsInFlight));
             harness.Engine.Start();
             List<Task> streams = [];
             Task submitting = Task.Run(() =>
@@ -68,7 +73,26 @@ public class EngineThreadTests
             await harness.Engine.DisposeAsync();
             await submitting;
             await Task.WhenAll(streams).WaitAsync(TimeSpan.FromSeconds(20), Cancellation);
+            Assert.Equal(0, harness.Runner.StepsInFlight);
         }
+    }
+
+    [Theory]
+    [InlineData(true)]
+    [InlineData(false)]
+    public async Task Nothing_hangs_after_the_runner_threw_with_steps_in_flight(bool inLaunch)
+    {
+        using EngineHarness harness = new(EngineHarness.Limits(stepsInFlight: 2));
+        if (inLaunch) harness.Runner.ThrowsInLaunchOfStep = 5;
+        else harness.Runner.ThrowsInAwaitOfStep = 5;
+        Received[] streams = [.. Enumerable.Range(0, 3).Select(i => harness.Accept(EngineHarness.Request($"r{i}", maxTokens: 100)))];
+        harness.Engine.Start();
+        foreach (Received stream in streams) await stream.ReadToEndAsync(Cancellation);
+        Assert.All(streams, stream => Assert.Equal(FinishReason.Error, stream.Summary!.FinishReason));
+        Assert.Empty(await harness.Engine.CheckInvariantsAsync().WaitAsync(TimeSpan.FromSeconds(20), Cancellation));
+        await harness.Engine.DrainAsync(Cancellation).WaitAsync(TimeSpan.FromSeconds(20), Cancellation);
+        await harness.Engine.DisposeAsync().AsTask().WaitAsync(TimeSpan.FromSeconds(20), Cancellation);
+        Assert.Equal(0, harness.Runner.CallsAfterFault);
     }
 
     /// <summary>Submits, reads, and now and then goes away in the middle. Returns the requests read to their natural end.</summary>

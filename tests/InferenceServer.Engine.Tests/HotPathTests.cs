@@ -10,21 +10,24 @@ public class HotPathTests
 {
     private const int Sequences = 256;
 
-    [Fact]
-    public void A_step_over_256_running_sequences_allocates_nothing()
+    [Theory]
+    [InlineData(1)]
+    [InlineData(2)]
+    public void A_step_over_256_running_sequences_allocates_nothing(int stepsInFlight)
     {
-        using EngineHarness harness = Running(maxTokens: 500, out Received[] streams);
+        using EngineHarness harness = Running(maxTokens: 500, stepsInFlight, out Received[] streams);
         Turn(harness, streams, 50);
         long before = GC.GetAllocatedBytesForCurrentThread();
         Turn(harness, streams, 300);
         long allocated = GC.GetAllocatedBytesForCurrentThread() - before;
         Assert.Equal(0, allocated);
         Assert.Equal(Sequences, harness.Runner.LargestBatch);
+        Assert.Equal(stepsInFlight - 1, harness.Runner.StepsInFlight);
     }
 
-    private static EngineHarness Running(int maxTokens, out Received[] streams)
+    private static EngineHarness Running(int maxTokens, int stepsInFlight, out Received[] streams)
     {
-        RunnerLimits limits = EngineHarness.Limits(blocks: Sequences * (maxTokens / 16 + 4), blockSize: 16, context: maxTokens + 33, tokens: 1024, sequences: Sequences);
+        RunnerLimits limits = EngineHarness.Limits(blocks: Sequences * (maxTokens / 16 + 4), blockSize: 16, context: maxTokens + 33, tokens: 1024, sequences: Sequences, stepsInFlight: stepsInFlight);
         EngineHarness harness = new(runner: new FakeRunner(limits) { Verifies = false });
         streams = new Received[Sequences];
         for (int i = 0; i < Sequences; i++)

@@ -69,7 +69,7 @@ public interface IEngineObserver
 {
     /// <param name="tokens">Tokens computed in the step.</param>
     /// <param name="sequences">Sequences in the step.</param>
-    /// <param name="elapsedTicks">On the engine's clock, from plan to results applied.</param>
+    /// <param name="elapsedTicks">On the engine's clock, from its plan, or from the end of the step before if that came later, to its results.</param>
     void StepFinished(int tokens, int sequences, long elapsedTicks);
 
     /// <summary>A token was emitted; <paramref name="sincePreviousTicks"/> is 0 for the first of its choice.</summary>

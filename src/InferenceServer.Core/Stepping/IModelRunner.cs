@@ -32,6 +32,7 @@ public sealed record RunnerLimits
 /// in which they were launched, at most <see cref="RunnerLimits.MaxStepsInFlight"/> of them not yet awaited.
 /// To add one: fill <see cref="Limits"/>; honour copies first, then store keys and values at the plan's slots, then answer every row.
 /// An exception from either method is the device's fault and marks the engine unhealthy; a bad row sets its Failed flag instead.
+/// After an exception nothing but Dispose is called, though steps may still be in flight; without one, none is when it is disposed.
 /// </summary>
 public interface IModelRunner : IDisposable
 {
@@ -45,7 +46,8 @@ public interface IModelRunner : IDisposable
 
     /// <summary>
     /// Whether the token that this row chooses can be an input of the next step before anybody has read it: a token id of ~r in a plan
-    /// stands for the choice of row r of the step launched before it.
+    /// stands for the choice of row r of the step launched before it, or for any valid id where that row failed.
+    /// Asked of Sample rows. A step whose rows are not all such ones is awaited before the next is launched, whoever would need its tokens.
     /// </summary>
     bool CanFeedBack(in LogitsRow row) => false;
 }

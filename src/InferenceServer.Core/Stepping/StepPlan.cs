@@ -88,8 +88,8 @@ public struct LogitsRow
     public int Position;
 
     /// <summary>
-    /// Tokens of this row's choice that were chosen by a step not yet awaited, 0 or 1. <see cref="Sampling"/> does not know them:
-    /// it then counts one token less than there is.
+    /// Tokens of this row's choice that were chosen by a step not yet awaited, 0 or 1. At launch <see cref="Sampling"/> does not know them:
+    /// it then counts one token less than there is. Whoever samples when this step is awaited finds nothing pending, for older steps were read.
     /// </summary>
     public int PendingTokens;
 

@@ -21,6 +21,7 @@ internal static class EngineInvariants
         CheckWritable(now, broken);
         CheckRunning(now, broken);
         CheckWaiting(now, broken);
+        CheckInFlight(now, broken);
         if (before is not null) CheckTablesOnlyGrow(now, before, broken);
         return broken;
     }
@@ -83,8 +84,10 @@ internal static class EngineInvariants
     {
         string name = $"Sequence {sequence.RequestId}/{sequence.Choice} ({sequence.Status})";
         int blocks = (sequence.ComputedTokens + now.BlockSize - 1) / now.BlockSize;
-        if (sequence.ComputedTokens >= sequence.KnownTokens.Length)
-            broken.Add($"{name} has computed {sequence.ComputedTokens} of {sequence.KnownTokens.Length} known tokens; the last must still be to do.");
+        int known = sequence.KnownTokens.Length, chosen = known + sequence.PendingTokens;
+        bool endsInFlight = sequence.MaxTokens == 0 && now.StepsInFlight.Any(step => step.Requests.Contains(sequence.ArrivalOrder)); // asked for no token
+        if (sequence.ComputedTokens > known || (sequence.ComputedTokens >= chosen && !endsInFlight))
+            broken.Add($"{name} has computed {sequence.ComputedTokens} of {known} known tokens and {sequence.PendingTokens} in flight; the last must still be to do.");
         if (sequence.Table.Length != blocks)
             broken.Add($"{name} holds {sequence.Table.Length} blocks for {sequence.ComputedTokens} computed tokens.");
         if (sequence.PublishedBlocks != sequence.ComputedTokens / now.BlockSize)
@@ -153,6 +156,30 @@ internal static class EngineInvariants
         // The gate also counts what was accepted but not yet taken by the engine thread.
         if (requests > now.Gate.RequestsWaiting || tokens > now.Gate.TokensWaiting || live > now.Gate.RequestsLive)
             broken.Add($"{requests} requests with {tokens} tokens wait and {live} live, but the gate counts {now.Gate}.");
+    }
+
+    /// <summary>
+    /// Between two turns a token in flight is one that the newest step chooses, for a running sequence; a plan finds it there by its row.
+    /// </summary>
+    private static void CheckInFlight(EngineSnapshot now, List<string> broken)
+    {
+        int[] pending = new int[now.Sequences.Length];
+        foreach (int owner in now.StepsInFlight.SelectMany(step => step.RowOwners))
+        {
+            if (owner >= 0) pending[owner]++;
+        }
+
+        for (int id = 0; id < pending.Length; id++)
+        {
+            SequenceSnapshot sequence = now.Sequences[id];
+            string name = $"Sequence {sequence.RequestId}/{sequence.Choice} ({sequence.Status})";
+            if (sequence.PendingTokens != pending[id] || pending[id] > 1)
+                broken.Add($"{name} expects {sequence.PendingTokens} tokens, but has {pending[id]} rows in flight.");
+            else if (pending[id] == 1 && now.StepsInFlight[^1].RowOwners.ElementAtOrDefault(sequence.PendingRow) != id)
+                broken.Add($"{name} expects its token from row {sequence.PendingRow} of the newest step, which is another's.");
+            if (sequence.Status != SequenceStatus.Running && (pending[id] > 0 || now.StepsInFlight.Any(step => step.Planned.Contains(id))))
+                broken.Add($"{name} is in flight though it does not run.");
+        }
     }
 
     /// <summary>Between two preemptions, full blocks keep their place and no computed token is lost.</summary>

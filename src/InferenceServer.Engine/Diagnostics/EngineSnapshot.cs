@@ -1,4 +1,5 @@
 using InferenceServer.Core.Requests;
+using InferenceServer.Core.Stepping;
 using InferenceServer.Engine.Admission;
 using InferenceServer.Engine.Blocks;
 using InferenceServer.Engine.Scheduling;
@@ -30,11 +31,14 @@ internal sealed class EngineSnapshot
     /// <summary>Ids (indices into <see cref="Sequences"/>) of the running set, in rank order.</summary>
     public required int[] Running { get; init; }
 
+    /// <summary>Launched and not awaited, oldest first.</summary>
+    public required StepSnapshot[] StepsInFlight { get; init; }
+
     public required int SequencesQueued { get; init; }
 
     public required GateSnapshot Gate { get; init; }
 
-    public static EngineSnapshot Take(SequenceSet set, AdmissionGate gate)
+    public static EngineSnapshot Take(SequenceSet set, Flight flight, AdmissionGate gate)
     {
         List<SequenceSnapshot> sequences = [];
         Dictionary<Sequence, int> ids = new(ReferenceEqualityComparer.Instance);
@@ -61,9 +65,28 @@ internal sealed class EngineSnapshot
             CachedCount = set.Pool.Index.Count,
             Sequences = [.. sequences],
             Running = running,
+            StepsInFlight = TakeSteps(flight, ids),
             SequencesQueued = set.Waiting.Count,
             Gate = gate.Snapshot(),
         };
+    }
+
+    private static StepSnapshot[] TakeSteps(Flight flight, Dictionary<Sequence, int> ids)
+    {
+        StepSnapshot[] steps = new StepSnapshot[flight.Count];
+        for (int i = 0; i < steps.Length; i++)
+        {
+            StepInFlight step = flight[i];
+            int[] rowOwners = new int[step.Plan.RowCount];
+            for (int row = 0; row < rowOwners.Length; row++)
+                rowOwners[row] = step.Plan.Rows[row].Kind == LogitsRowKind.Sample ? ids.GetValueOrDefault(step.RowOwners[row], -1) : -1;
+            int[] planned = new int[step.Plan.SequenceCount];
+            for (int index = 0; index < planned.Length; index++) planned[index] = ids.GetValueOrDefault(step.Planned[index], -1);
+            long[] requests = [.. step.Planned.Take(planned.Length).Select(sequence => sequence.Request.ArrivalOrder)];
+            steps[i] = new StepSnapshot(step.Plan.StepIndex, requests, planned, rowOwners);
+        }
+
+        return steps;
     }
 
     private static BlockSnapshot[] TakeBlocks(BlockPool pool)
@@ -87,10 +110,15 @@ internal sealed class EngineSnapshot
 /// <summary>One block: its owners, and its entry in the prefix cache (0: none).</summary>
 internal sealed record BlockSnapshot(int References, long Entry, long Parent, ulong Salt, int[] Tokens);
 
+/// <summary>
+/// One step in flight: the <c>ArrivalOrder</c> of its sequences' requests, ids of its sequences and of the owners of its rows; -1 for finished ones and for scores.
+/// </summary>
+internal sealed record StepSnapshot(long StepIndex, long[] Requests, int[] Planned, int[] RowOwners);
+
 /// <summary>One unfinished choice; its request is told apart by <c>ArrivalOrder</c>.</summary>
 internal sealed record SequenceSnapshot(
     string RequestId, long ArrivalOrder, int Choice, SequenceStatus Status, int Preemptions, ulong Salt, int Priority, int ChoicesLive,
-    bool IsLeader, bool Forked, int[] KnownTokens, int ComputedTokens, int[] Table, int PublishedBlocks)
+    bool IsLeader, bool Forked, int MaxTokens, int[] KnownTokens, int PendingTokens, int PendingRow, int ComputedTokens, int[] Table, int PublishedBlocks)
 {
     public static SequenceSnapshot Take(Sequence sequence)
     {
@@ -100,7 +128,7 @@ internal sealed record SequenceSnapshot(
         sequence.CopyTokens(0, known);
         return new SequenceSnapshot(
             request.RequestId, request.ArrivalOrder, sequence.Choice, sequence.Status, request.Summary.Preemptions, asked.CacheSalt, asked.Priority,
-            request.ChoicesLive, ReferenceEquals(sequence, request.Leader), request.Forked, known, sequence.ComputedTokens,
-            sequence.Table.AsSpan(0, sequence.TableCount).ToArray(), sequence.PublishedBlocks);
+            request.ChoicesLive, ReferenceEquals(sequence, request.Leader), request.Forked, request.MaxTokens, known,
+            sequence.PendingTokens, sequence.PendingRow, sequence.ComputedTokens, sequence.Table.AsSpan(0, sequence.TableCount).ToArray(), sequence.PublishedBlocks);
     }
 }

@@ -12,45 +12,51 @@ namespace InferenceServer.Engine.Scheduling;
 /// Preemption takes from the end of the rank order, and planning goes from its start, so what is planned is never taken back,
 /// and the first in rank always makes progress. Owned by the engine thread; allocates nothing.
 /// </remarks>
-internal sealed class Scheduler(SequenceSet set, StepPlan plan, int tokensPerStep)
+internal sealed class Scheduler(SequenceSet set, int tokensPerStep, int rowsPerStep)
 {
-    private readonly int _rowsPerStep = plan.Rows.Length;
     private int _tokensLeft; // for gaps longer than one
     private int _rowsLeft;
 
-    /// <summary>(plan's sequences)</summary>
-    public Sequence[] Planned { get; } = new Sequence[plan.Sequences.Length];
+    /// <summary>
+    /// Whether blocks suffice for whatever the running sequences can do next. If not, somebody may have to go, and that is decided
+    /// when every token is read: the end that makes room may be in flight.
+    /// </summary>
+    public bool CanPlanWithoutPreemption()
+    {
+        int blocksLacking = 0;
+        foreach (Sequence sequence in set.Running) blocksLacking += set.BlocksLacking(sequence, Math.Min(sequence.Gap, tokensPerStep));
+        return blocksLacking <= set.Pool.FreeCount;
+    }
 
-    /// <summary>(plan's rows) Whose answer each row is: forks' first rows belong to choices without an own part in the step.</summary>
-    public Sequence[] RowOwners { get; } = new Sequence[plan.Rows.Length];
-
-    /// <summary>Refills the plan.</summary>
+    /// <summary>Refills a step. It stays empty when all that lives waits for the results of steps in flight.</summary>
+    /// <param name="step">Not in flight.</param>
     /// <param name="stepIndex">From 1.</param>
     /// <param name="now">On the engine's clock.</param>
-    public void Plan(long stepIndex, long now)
+    public void Plan(StepInFlight step, long stepIndex, long now)
     {
+        StepPlan plan = step.Plan;
         plan.StepIndex = stepIndex;
         plan.TokenCount = plan.SequenceCount = plan.RowCount = plan.CopyCount = 0;
+        step.PlannedTimestamp = now;
         ReserveDecodes();
         long preemptions = set.Counters.Preemptions;
         for (int i = 0; i < set.Running.Count; i++)
         {
             Sequence sequence = set.Running[i];
             int tokens = TakeTokens(sequence);
-            if (tokens > 0 && set.TryReserve(sequence, tokens, plan)) Add(sequence, tokens, now);
+            if (tokens > 0 && set.TryReserve(sequence, tokens, plan)) Add(step, sequence, tokens);
         }
 
-        if (set.Counters.Preemptions == preemptions) Admit(now);
-        Debug.Assert(set.Live.Count == 0 || plan.SequenceCount > 0, "While a request lives, every step does something.");
+        if (set.Counters.Preemptions == preemptions) Admit(step);
     }
 
     private void ReserveDecodes()
     {
         _tokensLeft = tokensPerStep;
-        _rowsLeft = _rowsPerStep;
+        _rowsLeft = rowsPerStep;
         foreach (Sequence sequence in set.Running)
         {
-            if (sequence.Gap > 1) continue;
+            if (sequence.Gap != 1) continue;
             _tokensLeft--;
             _rowsLeft -= SampleRows(sequence);
         }
@@ -58,7 +64,7 @@ internal sealed class Scheduler(SequenceSet set, StepPlan plan, int tokensPerSte
         Debug.Assert(_tokensLeft >= 0 && _rowsLeft >= 0, "A token and a row for every seat.");
     }
 
-    private void Admit(long now)
+    private void Admit(StepInFlight step)
     {
         int blocksPromised = 0;
         foreach (Sequence sequence in set.Running) blocksPromised += Math.Max(0, BlocksLacking(sequence));
@@ -66,14 +72,15 @@ internal sealed class Scheduler(SequenceSet set, StepPlan plan, int tokensPerSte
         {
             // One of gap one takes from the shared budget too: nothing was reserved for it.
             int tokens = TakeChunk(sequence);
-            if (tokens > 0 && set.TryReserve(sequence, tokens, plan)) Add(sequence, tokens, now);
+            if (tokens > 0 && set.TryReserve(sequence, tokens, step.Plan)) Add(step, sequence, tokens);
             blocksPromised += Math.Max(0, BlocksLacking(sequence));
         }
     }
 
-    private int BlocksLacking(Sequence sequence) => set.Pool.BlocksFor(sequence.KnownTokens) - sequence.TableCount;
+    private int BlocksLacking(Sequence sequence) => set.Pool.BlocksFor(sequence.ComputedTokens + sequence.Gap) - sequence.TableCount;
 
-    private int TakeTokens(Sequence sequence) => sequence.Gap == 1 ? 1 : TakeChunk(sequence);
+    /// <summary>0 and 1 are taken as they are: their end is in flight, or their token and row are reserved.</summary>
+    private int TakeTokens(Sequence sequence) => sequence.Gap <= 1 ? sequence.Gap : TakeChunk(sequence);
 
     /// <summary>As much of the gap as tokens and rows allow, possibly nothing.</summary>
     private int TakeChunk(Sequence sequence)
@@ -110,30 +117,31 @@ internal sealed class Scheduler(SequenceSet set, StepPlan plan, int tokensPerSte
         return Math.Max(0, end - first);
     }
 
-    private void Add(Sequence sequence, int tokens, long now)
+    private void Add(StepInFlight step, Sequence sequence, int tokens)
     {
-        if (sequence.Request.Summary.ScheduledTimestamp == 0) sequence.Request.Summary.ScheduledTimestamp = now;
+        if (sequence.Request.Summary.ScheduledTimestamp == 0) sequence.Request.Summary.ScheduledTimestamp = step.PlannedTimestamp;
+        StepPlan plan = step.Plan;
         int index = plan.SequenceCount++;
-        Planned[index] = sequence;
+        step.Planned[index] = sequence;
         ref StepSequence part = ref plan.Sequences[index];
         part.FirstToken = plan.TokenCount;
         part.TokenCount = tokens;
         part.ComputedTokens = sequence.ComputedTokens;
         part.BlockTable = sequence.Table;
         part.BlockCount = sequence.TableCount;
-        AddTokens(sequence, tokens, index);
-        AddScoreRows(sequence, tokens, index, part.FirstToken);
-        if (tokens == sequence.Gap) AddSampleRows(sequence, index);
+        AddTokens(plan, sequence, tokens, index);
+        AddScoreRows(step, sequence, tokens, index);
+        if (tokens == sequence.Gap) AddSampleRows(step, sequence, index);
     }
 
-    private void AddTokens(Sequence sequence, int tokens, int index)
+    private void AddTokens(StepPlan plan, Sequence sequence, int tokens, int index)
     {
         int blockSize = set.Pool.BlockSize;
         int position = sequence.ComputedTokens;
         int at = plan.TokenCount;
         for (int end = at + tokens; at < end; at++, position++)
         {
-            plan.TokenIds[at] = sequence.TokenAt(position);
+            plan.TokenIds[at] = sequence.InputAt(position);
             plan.Positions[at] = position;
             plan.TokenSequences[at] = index;
             plan.Slots[at] = sequence.Table[position / blockSize] * blockSize + position % blockSize;
@@ -142,13 +150,14 @@ internal sealed class Scheduler(SequenceSet set, StepPlan plan, int tokensPerSte
         plan.TokenCount = at;
     }
 
-    private void AddScoreRows(Sequence sequence, int tokens, int index, int firstToken)
+    private static void AddScoreRows(StepInFlight step, Sequence sequence, int tokens, int index)
     {
+        int firstToken = step.Plan.Sequences[index].FirstToken;
         int scores = ScoreRows(sequence, tokens);
         int first = Math.Max(sequence.ComputedTokens, sequence.Request.PromptTokensScored);
         for (int position = first; position < first + scores; position++)
         {
-            AddRow(sequence, new LogitsRow
+            AddRow(step, sequence, new LogitsRow
             {
                 Token = firstToken + position - sequence.ComputedTokens,
                 Sequence = index,
@@ -160,21 +169,22 @@ internal sealed class Scheduler(SequenceSet set, StepPlan plan, int tokensPerSte
         }
     }
 
-    private void AddSampleRows(Sequence sequence, int index)
+    private static void AddSampleRows(StepInFlight step, Sequence sequence, int index)
     {
         RequestState request = sequence.Request;
         if (request.MaxTokens == 0) return;
         LogitsRow row = new()
         {
-            Token = plan.TokenCount - 1,
+            Token = step.Plan.TokenCount - 1,
             Sequence = index,
             Kind = LogitsRowKind.Sample,
-            Position = sequence.KnownTokens,
+            Position = sequence.KnownTokens + sequence.PendingTokens,
+            PendingTokens = sequence.PendingTokens,
             Sampling = sequence.Sampling,
         };
         if (request.Forked)
         {
-            AddRow(sequence, row);
+            AddRow(step, sequence, row);
             return;
         }
 
@@ -182,13 +192,14 @@ internal sealed class Scheduler(SequenceSet set, StepPlan plan, int tokensPerSte
         {
             if (choice.Status == SequenceStatus.Finished) continue;
             row.Sampling = choice.Sampling;
-            AddRow(choice, row);
+            AddRow(step, choice, row);
         }
     }
 
-    private void AddRow(Sequence owner, in LogitsRow row)
+    private static void AddRow(StepInFlight step, Sequence owner, in LogitsRow row)
     {
-        RowOwners[plan.RowCount] = owner;
-        plan.Rows[plan.RowCount++] = row;
+        int index = step.Plan.RowCount++;
+        step.RowOwners[index] = owner;
+        step.Plan.Rows[index] = row;
     }
 }

@@ -27,6 +27,7 @@ internal sealed class Sequence
     private const int FirstCompletionCapacity = 512; // most answers fit; longer ones double
 
     private readonly int[] _prompt; // shared by all choices
+    private readonly int _computable; // the last token of a completion is chosen, but never computed
     private int[] _completion;
 
     public Sequence(RequestState request, int choice, SamplingState sampling, int blockCapacity)
@@ -35,6 +36,7 @@ internal sealed class Sequence
         Choice = choice;
         Sampling = sampling;
         _prompt = request.Request.PromptTokens;
+        _computable = _prompt.Length + Math.Max(request.MaxTokens - 1, 0);
         _completion = new int[Math.Min(request.MaxTokens, FirstCompletionCapacity)];
         Table = new int[blockCapacity];
     }
@@ -56,10 +58,16 @@ internal sealed class Sequence
 
     public int KnownTokens => _prompt.Length + CompletionTokens;
 
-    /// <summary>Tokens whose keys and values are stored.</summary>
+    /// <summary>Chosen by steps that were launched and not yet awaited: they come after the known ones, but nobody has read them.</summary>
+    public int PendingTokens { get; private set; }
+
+    /// <summary>
+    /// Tokens whose keys and values every later step finds stored: steps run in the order of their launch, so a token counts from its launch on.
+    /// </summary>
     public int ComputedTokens { get; set; }
 
-    public int Gap => KnownTokens - ComputedTokens;
+    /// <summary>Tokens to compute until the next one can be chosen; 0 once all that it may have are chosen.</summary>
+    public int Gap => Math.Min(KnownTokens + PendingTokens, _computable) - ComputedTokens;
 
     /// <summary>(blocks) Physical block of each logical one; full ones never change place.</summary>
     public int[] Table { get; }
@@ -78,8 +86,19 @@ internal sealed class Sequence
     /// <summary>When its last token was emitted; 0 before the first.</summary>
     public long LastTokenTimestamp { get; set; }
 
+    /// <summary>Row of the newest pending token in its step.</summary>
+    public int PendingRow { get; private set; }
+
     public int TokenAt(int position) =>
         position < _prompt.Length ? _prompt[position] : _completion[position - _prompt.Length];
+
+    /// <summary>A plan's input: a known token, or ~r for the choice of row r of the step in flight.</summary>
+    public int InputAt(int position)
+    {
+        if (position < KnownTokens) return TokenAt(position);
+        Debug.Assert(PendingTokens == 1 && position == KnownTokens, "Of tokens that nobody has read, only the newest step's can be an input.");
+        return ~PendingRow;
+    }
 
     /// <param name="start">Position of the first token to copy.</param>
     /// <param name="destination">Filled whole; its last token is known.</param>
@@ -91,8 +110,19 @@ internal sealed class Sequence
         _completion.AsSpan(start + fromPrompt - _prompt.Length, destination.Length - fromPrompt).CopyTo(destination[fromPrompt..]);
     }
 
+    /// <summary>A step that will choose its next token was launched.</summary>
+    /// <param name="row">Of that step.</param>
+    public void Expect(int row)
+    {
+        PendingTokens++;
+        PendingRow = row;
+    }
+
+    /// <summary>The oldest pending token was read.</summary>
     public void Append(int token)
     {
+        Debug.Assert(PendingTokens > 0, "A token is expected before it comes.");
+        PendingTokens--;
         if (CompletionTokens == _completion.Length) Array.Resize(ref _completion, Math.Min(_completion.Length * 2, Request.MaxTokens));
         _completion[CompletionTokens++] = token;
         Sampling.Accept(token);

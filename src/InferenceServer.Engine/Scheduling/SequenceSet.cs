@@ -12,8 +12,11 @@ namespace InferenceServer.Engine.Scheduling;
 /// </summary>
 /// <remarks>
 /// Forks: all choices share every block of the prompt by reference once it is computed. Whoever writes into a shared, partly filled block
-/// copies it first; the source is held until the step is over, so that within one step no copy's source is another's destination
+/// copies it first; the source is held until the step is planned, so that within one step no copy's source is another's destination
 /// and copies may run in any order.
+/// Steps in flight: a block may be given to somebody else while steps that read or write it (a finished sequence's, or the copy of a source)
+/// are still in flight, because the new owner's first write belongs to a step that is launched later, and steps run in the order of their launch.
+/// What a finished sequence had in flight so lands in blocks that were still its own.
 /// </remarks>
 internal sealed class SequenceSet
 {
@@ -92,50 +95,38 @@ internal sealed class SequenceSet
     /// </summary>
     public bool TryReserve(Sequence sequence, int tokens, StepPlan plan)
     {
-        int tableCount = Pool.BlocksFor(sequence.ComputedTokens + tokens);
-        while (Pool.FreeCount < tableCount - sequence.TableCount + (WritesShared(sequence) ? 1 : 0))
+        while (Pool.FreeCount < BlocksLacking(sequence, tokens))
         {
             Sequence last = Running[^1];
+            Debug.Assert(last.PendingTokens == 0, "Nobody is sent back while a token of his is in flight.");
             Preempt(last);
             if (ReferenceEquals(last, sequence)) return false;
         }
 
         if (WritesShared(sequence)) CopyLastBlock(sequence, plan);
+        int tableCount = Pool.BlocksFor(sequence.ComputedTokens + tokens);
         while (sequence.TableCount < tableCount) sequence.Table[sequence.TableCount++] = Pool.Allocate();
         return true;
     }
 
-    /// <summary>Records computed tokens and offers the blocks they filled to the prefix cache.</summary>
+    /// <summary>Blocks to be allocated before a sequence can compute its next tokens.</summary>
+    public int BlocksLacking(Sequence sequence, int tokens) =>
+        Pool.BlocksFor(sequence.ComputedTokens + tokens) - sequence.TableCount + (WritesShared(sequence) ? 1 : 0);
+
+    /// <summary>A step was launched: records computed tokens, and the fork where they complete a prompt.</summary>
     public void Advance(Sequence sequence, int tokens)
     {
         sequence.ComputedTokens += tokens;
-        Debug.Assert(sequence.ComputedTokens <= sequence.KnownTokens, "Nothing unknown is computed.");
-        int full = sequence.ComputedTokens / Pool.BlockSize;
-        while (sequence.PublishedBlocks < full)
-        {
-            int index = sequence.PublishedBlocks++;
-            sequence.CopyTokens(index * Pool.BlockSize, _blockTokens);
-            sequence.PrefixEntry = Pool.Publish(sequence.Table[index], sequence.Request.Request.CacheSalt, sequence.PrefixEntry, _blockTokens);
-        }
+        Debug.Assert(sequence.ComputedTokens <= sequence.KnownTokens + sequence.PendingTokens, "Nothing is computed that nobody chooses.");
+        Publish(sequence);
+        if (!sequence.Request.Forked && sequence.Gap == 0) Fork(sequence.Request);
     }
 
-    /// <summary>The prompt is computed: every live choice gets its own table over the leader's blocks.</summary>
-    public void Fork(RequestState request)
+    /// <summary>A step was awaited: records the token that it chose.</summary>
+    public void Append(Sequence sequence, int token)
     {
-        request.Forked = true;
-        Sequence leader = request.Leader;
-        foreach (Sequence sequence in request.Sequences)
-        {
-            if (sequence.Status != SequenceStatus.Pending) continue;
-            Array.Copy(leader.Table, sequence.Table, leader.TableCount);
-            for (int i = 0; i < leader.TableCount; i++) Pool.Retain(leader.Table[i]);
-            sequence.TableCount = leader.TableCount;
-            sequence.PublishedBlocks = leader.PublishedBlocks;
-            sequence.PrefixEntry = leader.PrefixEntry;
-            sequence.ComputedTokens = leader.ComputedTokens;
-            sequence.Status = SequenceStatus.Running;
-            InsertRunning(sequence);
-        }
+        sequence.Append(token);
+        Publish(sequence);
     }
 
     /// <summary>Takes a sequence out of wherever it is. Its blocks go back at the next <see cref="Sweep"/>.</summary>
@@ -171,7 +162,7 @@ internal sealed class SequenceSet
         _gate.Leave();
     }
 
-    /// <summary>Takes back the blocks of finished sequences and the sources of the step's copies. Never between plan and result.</summary>
+    /// <summary>Takes back the blocks of finished sequences and the sources of the step's copies. Never between plan and launch.</summary>
     public void Sweep()
     {
         while (_heldCount > 0) Pool.Release(_heldSources[--_heldCount]);
@@ -186,6 +177,37 @@ internal sealed class SequenceSet
         }
 
         Running.RemoveRange(kept, Running.Count - kept);
+    }
+
+    /// <summary>Offers full blocks to the prefix cache: computed, or launched to be, and of tokens that are all known.</summary>
+    private void Publish(Sequence sequence)
+    {
+        int full = Math.Min(sequence.ComputedTokens, sequence.KnownTokens) / Pool.BlockSize;
+        while (sequence.PublishedBlocks < full)
+        {
+            int index = sequence.PublishedBlocks++;
+            sequence.CopyTokens(index * Pool.BlockSize, _blockTokens);
+            sequence.PrefixEntry = Pool.Publish(sequence.Table[index], sequence.Request.Request.CacheSalt, sequence.PrefixEntry, _blockTokens);
+        }
+    }
+
+    /// <summary>The prompt is computed: every live choice gets its own table over the leader's blocks.</summary>
+    private void Fork(RequestState request)
+    {
+        request.Forked = true;
+        Sequence leader = request.Leader;
+        foreach (Sequence sequence in request.Sequences)
+        {
+            if (sequence.Status != SequenceStatus.Pending) continue;
+            Array.Copy(leader.Table, sequence.Table, leader.TableCount);
+            for (int i = 0; i < leader.TableCount; i++) Pool.Retain(leader.Table[i]);
+            sequence.TableCount = leader.TableCount;
+            sequence.PublishedBlocks = leader.PublishedBlocks;
+            sequence.PrefixEntry = leader.PrefixEntry;
+            sequence.ComputedTokens = leader.ComputedTokens;
+            sequence.Status = SequenceStatus.Running;
+            InsertRunning(sequence);
+        }
     }
 
     private static int SeatsOf(Sequence sequence) => sequence.Request.Forked ? 1 : sequence.Request.ChoicesLive;

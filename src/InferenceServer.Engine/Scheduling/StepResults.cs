@@ -3,24 +3,39 @@ using InferenceServer.Core.Stepping;
 
 namespace InferenceServer.Engine.Scheduling;
 
-/// <summary>What a finished step means for its sequences: computed tokens, scores, chosen tokens, ends. Owned by the engine thread.</summary>
-internal sealed class StepResults(SequenceSet set, Scheduler scheduler, RequestEnder ender, StepPlan plan, StepResult result, IEngineObserver? observer)
+/// <summary>
+/// What a step means for its sequences: when launched, computed tokens and others to come; when awaited, scores, chosen tokens, ends.
+/// A sequence that ended in between, or at the step before, leaves its rows without a reader. Owned by the engine thread.
+/// </summary>
+internal sealed class StepResults(SequenceSet set, RequestEnder ender, StepResult result, IEngineObserver? observer)
 {
     private const string NoUsableLogits = "The model gave no usable probabilities for this choice's next token; retry, or loosen its token constraints.";
     private const string NoUsableScores = "The model gave no usable probabilities for a prompt token, so the prompt's log-probabilities cannot be reported.";
 
-    public void Apply(long now)
+    /// <summary>The step was launched.</summary>
+    public void Expect(StepInFlight step)
     {
+        StepPlan plan = step.Plan;
+        for (int i = 0; i < plan.SequenceCount; i++) set.Advance(step.Planned[i], plan.Sequences[i].TokenCount);
+        for (int row = 0; row < plan.RowCount; row++)
+        {
+            if (plan.Rows[row].Kind == LogitsRowKind.Sample) step.RowOwners[row].Expect(row);
+        }
+    }
+
+    /// <summary>The step was awaited.</summary>
+    public void Apply(StepInFlight step, long now)
+    {
+        StepPlan plan = step.Plan;
         int row = 0;
         for (int i = 0; i < plan.SequenceCount; i++)
         {
-            Sequence sequence = scheduler.Planned[i];
-            set.Advance(sequence, plan.Sequences[i].TokenCount);
+            Sequence sequence = step.Planned[i];
             for (; row < plan.RowCount && plan.Rows[row].Sequence == i && plan.Rows[row].Kind == LogitsRowKind.Score; row++)
                 ApplyScore(sequence, in plan.Rows[row], in result.Rows[row], now);
-            if (!sequence.Request.Forked && sequence.Gap == 0) CompletePrompt(sequence.Request, now);
+            if (CompletesPrompt(sequence, in plan.Sequences[i])) CompletePrompt(sequence.Request, now);
             for (; row < plan.RowCount && plan.Rows[row].Sequence == i; row++)
-                ApplySample(scheduler.RowOwners[row], in result.Rows[row], now);
+                ApplySample(step.RowOwners[row], in result.Rows[row], now);
         }
     }
 
@@ -38,12 +53,15 @@ internal sealed class StepResults(SequenceSet set, Scheduler scheduler, RequestE
         request.PromptTokensScored = row.Position;
     }
 
+    /// <summary>Once a request: whoever computes the prompt's end again, after a preemption, has read a token.</summary>
+    private static bool CompletesPrompt(Sequence sequence, in StepSequence part) =>
+        part.ComputedTokens + part.TokenCount == sequence.Request.PromptTokens && sequence.CompletionTokens == 0;
+
     private void CompletePrompt(RequestState request, long now)
     {
-        if (request.ChoicesLive == 0) return; // a score failed just now
+        if (request.ChoicesLive == 0) return; // a score failed just now, or it ended while the step was in flight
         if (request.PromptScores is not null)
             request.Stream.Write(new TokenEvent { Kind = TokenEventKind.Prompt, PromptLogprobs = request.PromptScores, Timestamp = now });
-        set.Fork(request);
         if (request.MaxTokens == 0) ender.FinishAll(request, FinishReason.Length, now);
     }
 
@@ -56,7 +74,7 @@ internal sealed class StepResults(SequenceSet set, Scheduler scheduler, RequestE
             return;
         }
 
-        sequence.Append(found.Token);
+        set.Append(sequence, found.Token);
         Emit(sequence, in found, now);
         RequestState request = sequence.Request;
         if (Array.IndexOf(request.StopTokens, found.Token) >= 0) ender.FinishChoice(sequence, FinishReason.Stop, now);

@@ -104,6 +104,7 @@ public class AdmissionTests
         foreach (string name in new[] { "MaxWaitingRequests", "MaxWaitingTokens", "MaxRunningSequences", "TokensPerStep" })
             Assert.Contains($"{name} is ", exception.Message);
         Assert.Empty(new EngineOptions().Validate(EngineHarness.Limits()));
+        Assert.Single(new EngineOptions().Validate(EngineHarness.Limits(stepsInFlight: 3)));
         Assert.Equal(3, new EngineOptions().Validate(EngineHarness.Limits(blocks: 0, tokens: 0) with { VocabularySize = 0 }).Count);
     }
 

@@ -63,9 +63,31 @@ public class EngineInvariantsTests
         Assert.Contains(EngineInvariants.Check(now, before), sentence => sentence.Contains("a full block in its table changed"));
     }
 
-    private static void AssertBroken(string rule, Action<EngineSnapshot> damage)
+    [Fact]
+    public void A_token_in_flight_that_no_row_chooses_is_seen() =>
+        AssertBroken("rows in flight", BusyInFlight(), snapshot =>
+            Replace(snapshot, sequence => sequence.PendingTokens > 0, sequence => sequence with { PendingTokens = 0, ComputedTokens = sequence.ComputedTokens - 1 }));
+
+    [Fact]
+    public void A_token_in_flight_that_is_looked_for_in_anothers_row_is_seen() =>
+        AssertBroken("which is another's", BusyInFlight(), snapshot =>
+            Replace(snapshot, sequence => sequence.PendingTokens > 0, sequence => sequence with { PendingRow = 1 - sequence.PendingRow }));
+
+    [Fact]
+    public void A_sequence_sent_back_while_in_flight_is_seen() =>
+        AssertBroken("in flight though it does not run", BusyInFlight(), snapshot =>
+            Replace(snapshot, sequence => sequence.PendingTokens > 0, sequence => sequence with { Status = SequenceStatus.Waiting }));
+
+    [Fact]
+    public void A_block_published_for_a_token_that_nobody_knows_is_seen() =>
+        AssertBroken("has published", BusyInFlight(), snapshot =>
+            Replace(snapshot, sequence => sequence.PendingTokens > 0, sequence => sequence with { PublishedBlocks = sequence.PublishedBlocks + 1 }));
+
+    private static void AssertBroken(string rule, Action<EngineSnapshot> damage) => AssertBroken(rule, Busy(), damage);
+
+    private static void AssertBroken(string rule, EngineSnapshot snapshot, Action<EngineSnapshot> damage)
     {
-        EngineSnapshot snapshot = Busy();
+        Assert.Empty(EngineInvariants.Check(snapshot));
         damage(snapshot);
         Assert.Contains(EngineInvariants.Check(snapshot), sentence => sentence.Contains(rule));
     }
@@ -77,14 +99,19 @@ public class EngineInvariantsTests
     }
 
     /// <summary>Two run on partly filled last blocks, one waits, some blocks are cached and free.</summary>
-    private static EngineSnapshot Busy()
+    private static EngineSnapshot Busy() => Busy(stepsInFlight: 1, steps: 2);
+
+    /// <summary>The same, and each of the two has a token in flight.</summary>
+    private static EngineSnapshot BusyInFlight() => Busy(stepsInFlight: 2, steps: 3);
+
+    private static EngineSnapshot Busy(int stepsInFlight, int steps)
     {
-        using EngineHarness harness = new(EngineHarness.Limits(sequences: 2));
+        using EngineHarness harness = new(EngineHarness.Limits(sequences: 2, stepsInFlight: stepsInFlight));
         harness.Finish(harness.Accept(EngineHarness.Request("early", prompt: 12, maxTokens: 2, firstToken: 300)));
         harness.Accept(EngineHarness.Request("one", prompt: 9, maxTokens: 20));
         harness.Accept(EngineHarness.Request("two", prompt: 9, maxTokens: 20, firstToken: 100));
         harness.Accept(EngineHarness.Request("three", prompt: 9, maxTokens: 20, firstToken: 200));
-        harness.Step(2);
+        harness.Step(steps);
         return harness.Engine.Loop.Snapshot();
     }
 }

@@ -80,7 +80,8 @@ internal sealed class ReferenceScheduler(RunnerLimits limits, EngineOptions opti
         {
             ulong hash = HashOf(history, history.Count);
             if (FakeModel.Fails(hash, seed, failOneIn)) return new ReferenceChoice([.. tokens], [.. logprobs], FinishReason.Error);
-            int token = FakeModel.Choose(hash, seed, history.Count, tokens.Count, limits.VocabularySize);
+            FakeDraw draw = new(seed, history.Count, tokens.Count, FakeModel.Penalties(Counts(request, tokens)), request.Sampling.MinTokens, request.StopTokens);
+            int token = FakeModel.Choose(hash, draw, limits.VocabularySize);
             history.Add(token);
             tokens.Add(token);
             logprobs.Add(request.Sampling.Logprobs ? FakeModel.Score(hash, token) : 0f);
@@ -88,6 +89,17 @@ internal sealed class ReferenceScheduler(RunnerLimits limits, EngineOptions opti
         }
 
         return new ReferenceChoice([.. tokens], [.. logprobs], FinishReason.Length);
+    }
+
+    private static Dictionary<int, int>? Counts(EngineRequest request, List<int> tokens)
+    {
+        SamplingParameters sampling = request.Sampling;
+        if ((sampling.FrequencyPenalty, sampling.PresencePenalty, sampling.RepetitionPenalty) == (0, 0, 1)) return null;
+        Dictionary<int, int> counts = [];
+        if (sampling.RepetitionPenalty != 1)
+            foreach (int token in request.PromptTokens) counts[token] = 0;
+        foreach (int token in tokens) counts[token] = counts.GetValueOrDefault(token) + 1;
+        return counts;
     }
 
     private static TokenLogprob[]? Top(ulong history, int count)

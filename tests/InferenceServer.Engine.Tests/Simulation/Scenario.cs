@@ -27,14 +27,17 @@ internal sealed record ScenarioRequest
     public required int?[] StopAtStep { get; init; }
 }
 
-/// <summary>A small world with too little of everything, drawn from a seed.</summary>
+/// <summary>
+/// A small world with too little of everything, drawn from a seed. With two steps in flight it is the same world and the same requests,
+/// only that some requests also want penalties or a least number of tokens.
+/// </summary>
 internal sealed class Scenario
 {
     private const int Vocabulary = 40;
 
     private readonly Random _random;
 
-    public Scenario(int seed)
+    public Scenario(int seed, int stepsInFlight = 1)
     {
         Seed = seed;
         _random = new Random(seed);
@@ -50,6 +53,7 @@ internal sealed class Scenario
             MaxTokensPerStep = tokensPerStep,
             MaxSequencesPerStep = seats,
             MaxRowsPerStep = seats + _random.Next(0, 10),
+            MaxStepsInFlight = stepsInFlight,
         };
         Options = new EngineOptions
         {
@@ -66,6 +70,7 @@ internal sealed class Scenario
         int[] shared = Prompt(48);
         Requests = new ScenarioRequest[_random.Next(1, 10)];
         for (int i = 0; i < Requests.Length; i++) Requests[i] = DrawRequest(i, shared);
+        if (stepsInFlight > 1) AddPenalties(new Random(~seed));
     }
 
     public int Seed { get; }
@@ -119,6 +124,23 @@ internal sealed class Scenario
             StopAfterTokens = DrawEach(choices, 0.1, 1, 12),
             StopAtStep = DrawEach(choices, 0.05, arrives, arrives + 20),
         };
+    }
+
+    /// <summary>Of the three penalties one keeps a row with the host, which takes no step ahead of it.</summary>
+    private void AddPenalties(Random random)
+    {
+        for (int i = 0; i < Requests.Length; i++)
+        {
+            EngineRequest request = Requests[i].Request;
+            SamplingParameters sampling = request.Sampling with
+            {
+                PresencePenalty = random.Next(4) == 0 ? 1 : 0,
+                RepetitionPenalty = random.Next(8) == 0 ? 1.5f : 1,
+                FrequencyPenalty = random.Next(12) == 0 ? 1 : 0,
+                MinTokens = random.Next(4) == 0 ? random.Next(1, 8) : 0,
+            };
+            Requests[i] = Requests[i] with { Request = request with { Sampling = sampling } };
+        }
     }
 
     private int?[] DrawEach(int count, double chance, int from, int to)

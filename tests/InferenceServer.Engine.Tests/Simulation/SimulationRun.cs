@@ -36,7 +36,7 @@ internal sealed class SimulationRun : IDisposable
 
     public EngineStatus Status => _engine.Status;
 
-    public long Copies => _runner.Copies;
+    public FakeRunner Runner => _runner;
 
     /// <summary>The runner threw, as the scenario wanted.</summary>
     private bool Broke => _scenario.BreaksAtStep is { } step && _engine.Status is { Healthy: false } status && status.Fault!.Contains($" failed in step {step} ");
@@ -134,6 +134,7 @@ internal sealed class SimulationRun : IDisposable
     {
         EngineStatus status = _engine.Status;
         Assert.Equal((0, 0, 0L, 0), (status.SequencesRunning, status.RequestsWaiting, status.TokensWaiting, status.BlocksUsed));
+        Assert.Equal(0, Broke ? _runner.CallsAfterFault : _runner.StepsInFlight);
         Assert.Empty(_engine.Loop.Sequences.Ledger.Active);
         Assert.Empty(_engine.Loop.Sequences.Live);
     }
