@@ -56,7 +56,7 @@ internal sealed class BatchLoop
         StepPlan plan = _plans[_steps % 2];
         (plan.TokenCount, plan.SequenceCount, plan.RowCount, plan.CopyCount) = (0, 0, 0, 0);
         List<Sequence> owners = [];
-        foreach (Sequence sequence in sequences)
+        foreach (Sequence sequence in sequences.OrderBy(s => s.PendingRow < 0)) // those whose input is on its way are due in this very step
         {
             if (sequence.Chosen == count || (sequence.PendingRow >= 0 && !FeedBack)) continue;
             Add(plan, sequence, owners);
@@ -72,7 +72,8 @@ internal sealed class BatchLoop
     private void Add(StepPlan plan, Sequence sequence, List<Sequence> owners)
     {
         int known = sequence.Tokens.Count + (sequence.PendingRow >= 0 ? 1 : 0), blockSize = _runner.Limits.BlockSize;
-        int tokens = Math.Min(known - sequence.Computed, Chunk);
+        int tokens = Math.Min(Math.Min(known - sequence.Computed, Chunk), plan.TokenIds.Length - plan.TokenCount);
+        if (tokens == 0) return;
         while (sequence.Blocks.Count * blockSize < sequence.Computed + tokens) sequence.Blocks.Add(_freeBlocks.Dequeue());
         plan.Sequences[plan.SequenceCount] = new StepSequence
         {
