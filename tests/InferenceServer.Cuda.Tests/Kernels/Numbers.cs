@@ -38,4 +38,26 @@ internal static class Numbers
 
         return Math.Sqrt(difference / Math.Max(norm, 1e-30));
     }
+
+    /// <summary>Fails with a sentence where the distance to the packed twin is larger than allowed.</summary>
+    public static void AssertClose(double[] expected, float[] found, int rows, int columns, int stride, double tolerance, string what)
+    {
+        double distance = Distance(expected, found, rows, columns, columns, stride);
+        Assert.True(distance <= tolerance, $"{what}: relative error {distance:e2}");
+    }
+
+    /// <summary>The columns of each row from the last real one to <paramref name="end"/> are zero: whoever reads the row reads them too.</summary>
+    public static void AssertPadding(float[] found, int rows, int columns, int stride, int end)
+    {
+        for (int r = 0; r < rows; r++)
+            for (int c = columns; c < end; c++) Assert.Equal(0f, found[r * stride + c]);
+    }
+
+    /// <summary>Rows without their padding.</summary>
+    public static double[] Packed(float[] values, int rows, int columns, int stride)
+    {
+        double[] packed = new double[rows * columns];
+        for (int i = 0; i < packed.Length; i++) packed[i] = values[i / columns * stride + i % columns];
+        return packed;
+    }
 }

@@ -1,4 +1,5 @@
 using InferenceServer.Core.Compute;
+using InferenceServer.Cuda.Driver;
 using InferenceServer.Cuda.Kernels;
 using InferenceServer.Cuda.Tests.Plain;
 
@@ -46,13 +47,13 @@ public class ProductKernelTests
     [InlineData(64, 130, 1536, 2, 8)]
     public void Pieces_of_k_add_up(int m, int n, int k, int tile, int splits) => Check(m, n, k, ElementType.BF16, wide: true, bias: true, new GemmPlan(tile, splits));
 
-    private static void Check(int m, int n, int k, ElementType precision, bool wide, bool bias, GemmPlan? gemm)
+    internal static void Check(int m, int n, int k, ElementType precision, bool wide, bool bias, GemmPlan? gemm, KernelSource? source = null)
     {
         Random random = new(m * 1000 + n + k);
         int stride = Numbers.Stride(k), yStride = Numbers.Stride(n) + 8;
         float[] x = Numbers.Rows(random, m, k, stride, precision), w = Numbers.Rows(random, n, k, stride, precision);
         float[]? b = bias ? Numbers.Rows(random, 1, n, n, ElementType.F32) : null;
-        using KernelRig rig = new();
+        using KernelRig rig = new(source);
         LinearParams parameters = new()
         {
             X = rig.Upload<ushort>(KernelRig.Narrow(x, precision)),
@@ -87,10 +88,8 @@ public class ProductKernelTests
         }
 
         float[] y = wide ? rig.Download<float>(parameters.Y, m * yStride) : KernelRig.Widen(rig.Download<ushort>(parameters.Y, m * yStride), precision);
-        double distance = Numbers.Distance(PlainProducts.Project(x, w, b, m, n, k, stride), y, m, n, n, yStride);
-        Assert.True(distance <= (wide ? Numbers.WideTolerance : Numbers.Tolerance(precision)), $"{m} x {n} x {k} {precision}, f32 out {wide}: relative error {distance:e2}");
-        for (int row = 0; row < m; row++)
-            for (int column = n; column < Numbers.Stride(n); column++) Assert.Equal(0f, y[row * yStride + column]); // the next product reads the padding
+        Numbers.AssertClose(PlainProducts.Project(x, w, b, m, n, k, stride), y, m, n, yStride, wide ? Numbers.WideTolerance : Numbers.Tolerance(precision), $"{m} x {n} x {k} {precision}, f32 out {wide}");
+        Numbers.AssertPadding(y, m, n, yStride, Numbers.Stride(n));
     }
 
     [Theory]
@@ -100,29 +99,31 @@ public class ProductKernelTests
     [InlineData(8, 50, 520)]
     public void Gate_and_up_are_computed_together(int m, int intermediate, int k)
     {
-        foreach (ElementType precision in new[] { ElementType.BF16, ElementType.F16 })
+        foreach (ElementType precision in new[] { ElementType.BF16, ElementType.F16 }) CheckGateUp(m, intermediate, k, precision);
+    }
+
+    internal static void CheckGateUp(int m, int intermediate, int k, ElementType precision, KernelSource? source = null)
+    {
+        Random random = new(m + intermediate);
+        int stride = Numbers.Stride(k), yStride = Numbers.Stride(intermediate);
+        float[] x = Numbers.Rows(random, m, k, stride, precision), w = Numbers.Rows(random, 2 * intermediate, k, stride, precision, 0.2f);
+        using KernelRig rig = new(source);
+        GateUpParams parameters = new()
         {
-            Random random = new(m + intermediate);
-            int stride = Numbers.Stride(k), yStride = Numbers.Stride(intermediate);
-            float[] x = Numbers.Rows(random, m, k, stride, precision), w = Numbers.Rows(random, 2 * intermediate, k, stride, precision, 0.2f);
-            using KernelRig rig = new();
-            GateUpParams parameters = new()
-            {
-                X = rig.Upload<ushort>(KernelRig.Narrow(x, precision)),
-                W = rig.Upload<ushort>(KernelRig.Narrow(w, precision)),
-                Y = rig.Allocate(m * yStride * 2),
-                M = m,
-                Intermediate = intermediate,
-                K = k,
-                XStride = stride,
-                WStride = stride,
-                YStride = yStride,
-            };
-            new GemvKernel(rig.Library, precision).LaunchGateUp(rig.Stream, parameters);
-            float[] y = KernelRig.Widen(rig.Download<ushort>(parameters.Y, m * yStride), precision);
-            double[] expected = PlainProducts.SiluMul(PlainProducts.Project(x, w, null, m, 2 * intermediate, k, stride), m, intermediate);
-            double distance = Numbers.Distance(expected, y, m, intermediate, intermediate, yStride);
-            Assert.True(distance <= Numbers.Tolerance(precision), $"{m} x {intermediate} x {k} {precision}: relative error {distance:e2}");
-        }
+            X = rig.Upload<ushort>(KernelRig.Narrow(x, precision)),
+            W = rig.Upload<ushort>(KernelRig.Narrow(w, precision)),
+            Y = rig.Allocate(m * yStride * 2),
+            M = m,
+            Intermediate = intermediate,
+            K = k,
+            XStride = stride,
+            WStride = stride,
+            YStride = yStride,
+        };
+        new GemvKernel(rig.Library, precision).LaunchGateUp(rig.Stream, parameters);
+        float[] y = KernelRig.Widen(rig.Download<ushort>(parameters.Y, m * yStride), precision);
+        double[] expected = PlainProducts.SiluMul(PlainProducts.Project(x, w, null, m, 2 * intermediate, k, stride), m, intermediate);
+        Numbers.AssertClose(expected, y, m, intermediate, yStride, Numbers.Tolerance(precision), $"{m} x {intermediate} x {k} {precision}");
+        Numbers.AssertPadding(y, m, intermediate, yStride, yStride);
     }
 }
