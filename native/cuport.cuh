@@ -91,9 +91,21 @@ DEV u32x4 load_stream(const void* p) {  // read once: weights, keys and values d
   asm volatile("ld.global.nc.L1::no_allocate.v4.u32 {%0,%1,%2,%3}, [%4];" : "=r"(r.x), "=r"(r.y), "=r"(r.z), "=r"(r.w) : "l"(p));
   return r;
 }
+DEV u32x4 load_stream_if(const void* p, bool valid) {  // zeros where not valid; a predicate, so that loads in a row stay in flight together
+  u32x4 r;
+  asm volatile("{ .reg .pred q; setp.ne.u32 q, %5, 0; mov.u32 %0, 0; mov.u32 %1, 0; mov.u32 %2, 0; mov.u32 %3, 0;\n\t"
+    "@q ld.global.nc.L1::no_allocate.v4.u32 {%0,%1,%2,%3}, [%4]; }" : "=&r"(r.x), "=&r"(r.y), "=&r"(r.z), "=&r"(r.w) : "l"(p), "r"((u32)valid));
+  return r;
+}
 DEV u32x4 load16(const void* p) {
   u32x4 r;
   asm volatile("ld.global.v4.u32 {%0,%1,%2,%3}, [%4];" : "=r"(r.x), "=r"(r.y), "=r"(r.z), "=r"(r.w) : "l"(p) : "memory");
+  return r;
+}
+DEV u32x4 load16_if(const void* p, bool valid) {
+  u32x4 r;
+  asm volatile("{ .reg .pred q; setp.ne.u32 q, %5, 0; mov.u32 %0, 0; mov.u32 %1, 0; mov.u32 %2, 0; mov.u32 %3, 0;\n\t"
+    "@q ld.global.v4.u32 {%0,%1,%2,%3}, [%4]; }" : "=&r"(r.x), "=&r"(r.y), "=&r"(r.z), "=&r"(r.w) : "l"(p), "r"((u32)valid) : "memory");
   return r;
 }
 DEV void store16(void* p, u32x4 v) { asm volatile("st.global.v4.u32 [%0], {%1,%2,%3,%4};" :: "l"(p), "r"(v.x), "r"(v.y), "r"(v.z), "r"(v.w) : "memory"); }

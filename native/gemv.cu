@@ -12,13 +12,11 @@ template <class T, int M, int R> struct Dot {
   u32x4 w[GEMV_DEPTH][R];
   float sums[R][M];
 
-  DEV u32x4 zero() { u32x4 z; z.x = z.y = z.z = z.w = 0; return z; }
-
   __device__ __forceinline__ void fetch(const T* const (&rows)[R], int k, int at) {
     UNROLL for (int d = 0; d < GEMV_DEPTH; d++)
       UNROLL for (int r = 0; r < R; r++) {
         const int i = at + d * GEMV_STRIDE;
-        w[d][r] = i < k ? load_stream(rows[r] + i) : zero();
+        w[d][r] = load_stream_if(rows[r] + i, i < k);
       }
   }
 
@@ -38,13 +36,12 @@ template <class T, int M, int R> struct Dot {
         if (at + d * GEMV_STRIDE < k) {
           float wide[R][8];
           UNROLL for (int r = 0; r < R; r++) unpack8<T>(now[d][r], wide[r]);
-          UNROLL for (int i = 0; i < M; i++)
-            if (i < m) {
-              float a[8];
-              unpack8<T>(load16(x + (u64)i * x_stride + at + d * GEMV_STRIDE), a);
-              UNROLL for (int r = 0; r < R; r++)
-                UNROLL for (int j = 0; j < 8; j++) sums[r][i] = fma_f32(a[j], wide[r][j], sums[r][i]);
-            }
+          UNROLL for (int i = 0; i < M; i++) {  // without a branch: rows from m on repeat the last one and are not stored
+            float a[8];
+            unpack8<T>(load16(x + (u64)(i < m ? i : m - 1) * x_stride + at + d * GEMV_STRIDE), a);
+            UNROLL for (int r = 0; r < R; r++)
+              UNROLL for (int j = 0; j < 8; j++) sums[r][i] = fma_f32(a[j], wide[r][j], sums[r][i]);
+          }
         }
       at = next;
     }

@@ -10,16 +10,20 @@ template <class T> DEV void silu_mul(const SiluParams& p) {
   grid_launch_next();
   if (column >= p.y_stride) return;
   const T* gate = (const T*)p.gate_up + row * p.x_stride + column;
-  const T* up = gate + p.intermediate;  // 2-byte aligned only: the intermediate size need not be a multiple of 8
-  float values[8];
-  UNROLL for (int j = 0; j < 8; j++) {
-    float value = 0.f;
-    if (column + j < p.intermediate) {
-      const float g = Half<T>::widen(gate[j]);
-      value = g * rcp_approx(1.f + exp2_approx(-1.44269504f * g)) * Half<T>::widen(up[j]);
+  const T* up = gate + p.intermediate;
+  float g[8], u[8], values[8];
+  if (p.intermediate % 8 == 0) {
+    const bool valid = column < p.intermediate;
+    unpack8<T>(load16_if(gate, valid), g);
+    unpack8<T>(load16_if(up, valid), u);
+  } else {  // `up` is aligned to 2 bytes only
+    UNROLL for (int j = 0; j < 8; j++) {
+      const bool valid = column + j < p.intermediate;
+      g[j] = valid ? Half<T>::widen(gate[j]) : 0.f;
+      u[j] = valid ? Half<T>::widen(up[j]) : 0.f;
     }
-    values[j] = value;
   }
+  UNROLL for (int j = 0; j < 8; j++) values[j] = g[j] * rcp_approx(1.f + exp2_approx(-1.44269504f * g[j])) * u[j];
   store16((T*)p.y + row * p.y_stride + column, pack8<T>(values));
 }
 
