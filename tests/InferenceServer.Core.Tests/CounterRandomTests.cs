@@ -16,6 +16,26 @@ public class CounterRandomTests
     [Fact]
     public void Zero_seed_position_and_draw_give_the_papers_known_answer() => Assert.Equal(0x6627e8d5u, CounterRandom.Bits(0, 0, 0));
 
+    /// <summary>All four words of Random123's first known answer.</summary>
+    [Fact]
+    public void A_block_of_zeros_gives_the_papers_known_answer()
+    {
+        uint[] words = new uint[4];
+        CounterRandom.Block(0, 0, 0, words);
+        Assert.Equal([0x6627e8d5u, 0xe169c58du, 0xbc57ac4cu, 0x9b00dbd8u], words);
+    }
+
+    [Fact]
+    public void Bits_are_a_blocks_first_word()
+    {
+        uint[] words = new uint[4];
+        for (uint draw = 0; draw < 1000; draw++)
+        {
+            CounterRandom.Block(77, draw * 3L << 20, draw, words);
+            Assert.Equal(CounterRandom.Bits(77, draw * 3L << 20, draw), words[0]);
+        }
+    }
+
     [Fact]
     public void Bits_equal_the_plain_generator()
     {

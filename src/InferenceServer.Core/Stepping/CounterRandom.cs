@@ -13,8 +13,15 @@ public static class CounterRandom
     /// <summary>Uniform in [0, 1) with 24 bits. <paramref name="draw"/> tells several draws at one position apart.</summary>
     public static float Uniform(ulong seed, long position, uint draw = 0) => (Bits(seed, position, draw) >> 8) * (1f / (1 << 24));
 
-    /// <summary>32 random bits.</summary>
-    public static uint Bits(ulong seed, long position, uint draw)
+    /// <summary>32 random bits: the first word of <see cref="Block"/>.</summary>
+    public static uint Bits(ulong seed, long position, uint draw) => Philox(seed, position, draw).Word0;
+
+    /// <summary>128 random bits, all that one call of the generator makes. The GPU's sampling kernel computes the same.</summary>
+    /// <param name="words">(4)</param>
+    public static void Block(ulong seed, long position, uint draw, Span<uint> words) =>
+        (words[0], words[1], words[2], words[3]) = Philox(seed, position, draw);
+
+    private static (uint Word0, uint Word1, uint Word2, uint Word3) Philox(ulong seed, long position, uint draw)
     {
         uint c0 = (uint)position, c1 = (uint)((ulong)position >> 32), c2 = draw, c3 = 0;
         uint k0 = (uint)seed, k1 = (uint)(seed >> 32);
@@ -26,7 +33,7 @@ public static class CounterRandom
             k1 += Weyl1;
         }
 
-        return c0;
+        return (c0, c1, c2, c3);
     }
 
     /// <summary>The seed of a request's choice: choice 0 keeps the request's own.</summary>
