@@ -69,8 +69,11 @@ internal sealed unsafe class SharedMemory(bool checks) : IDisposable
             ShadowWord* s = Fresh(word);
             if (!s->Atomic || s->WriteTick < _clock.BlockStart)
             {
+                ShadowWord before = *s;
                 CheckRead(warp, i, lane, word, 0xf);
                 CheckWrite(warp, i, lane, word, 0xf, false);
+                // What an update reads itself is no read that the next update could race with.
+                (s->ReadTick, s->Readers, s->ReadBytes, s->LastReader, s->ReaderLane) = (before.ReadTick, before.Readers, before.ReadBytes, before.LastReader, before.ReaderLane);
             }
             else if (Owned(s, warp.Index, lane, 0xf, out string reader)) warp.Fault(i, lane, $"race: atomic update of a shared word that {reader} reads, with no barrier between");
             Stamp(s, warp.Index, lane, 0xf);
