@@ -84,6 +84,7 @@ internal sealed class PacedServer : IAsyncDisposable
         Template = ChatTemplate.Parse("{% for message in messages %}{{ message.content }}{% endfor %}", "paced"),
         TemplateTokens = new Dictionary<string, string>(),
         ContextLength = runner.Limits.ContextLength,
+        TokensPerStep = runner.Limits.MaxTokensPerStep,
         VocabularySize = PacedRunner.Vocabulary,
         EndTokens = [],
         Defaults = new SamplingParameters(),

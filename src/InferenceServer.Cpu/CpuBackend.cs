@@ -57,6 +57,9 @@ public sealed partial class CpuBackend : IComputeBackend
 
     public string Name => "cpu";
 
+    /// <summary>The kernels that this machine's processors can run best.</summary>
+    public static string InstructionSetName => KernelTable.Best.ToString();
+
     public string Description =>
         $"{_pool.Threads} {(_pool.Threads == 1 ? "thread" : "threads")}, {_kernels.InstructionSet} kernels, {_buffers.Sum(b => b.Bytes) / 1048576.0:F1} MiB";
 

@@ -43,6 +43,9 @@ public sealed class InferenceEngine : IEngine, IDisposable, IAsyncDisposable
     /// <summary>The exception behind an unhealthy <see cref="Status"/>, for the log; null while healthy.</summary>
     public Exception? Fault => _loop.Fault;
 
+    /// <summary>Completes when <see cref="Fault"/> is set. The engine then takes nothing more; a new one is needed.</summary>
+    public Task Faulted => _gate.Failed;
+
     /// <summary>For tests and benchmarks, which drive it in place of the thread.</summary>
     internal StepLoop Loop => _loop;
 

@@ -27,6 +27,9 @@ public sealed class ModelFolder : IDisposable
 
     public string Path { get; }
 
+    /// <summary>How the weights are stored: the type of the largest tensor.</summary>
+    public ElementType WeightType => _weights.MainType;
+
     public ModelConfig Config { get; }
 
     public GenerationDefaults Generation { get; }

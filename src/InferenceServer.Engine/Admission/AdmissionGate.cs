@@ -14,6 +14,7 @@ internal sealed class AdmissionGate(EngineOptions options, CommandQueue commands
 
     private readonly Lock _lock = new();
     private readonly TaskCompletionSource _drained = new(TaskCreationOptions.RunContinuationsAsynchronously);
+    private readonly TaskCompletionSource _failed = new(TaskCreationOptions.RunContinuationsAsynchronously);
     private int _requestsWaiting;
     private long _tokensWaiting;
     private int _requestsLive;
@@ -25,12 +26,15 @@ internal sealed class AdmissionGate(EngineOptions options, CommandQueue commands
     /// <summary>Completes when draining and nothing accepted is left.</summary>
     public Task Drained => _drained.Task;
 
+    /// <summary>Completes when the engine has failed.</summary>
+    public Task Failed => _failed.Task;
+
     /// <summary>Checks the bounds and queues the request, as one act; otherwise says why not.</summary>
     public RequestRejected? TryEnter(RequestState request)
     {
         lock (_lock)
         {
-            if (_fault is not null) return Unavailable("engine_unhealthy", $"The engine is not healthy: {_fault} Retry against another replica, or after a restart.");
+            if (_fault is not null) return Unavailable("engine_unhealthy", $"The engine is not healthy: {_fault} Retry later, or against another replica.");
             if (_draining) return Unavailable("draining", "The server is shutting down and takes no new requests; retry against another replica.");
             if (_requestsWaiting >= options.MaxWaitingRequests)
                 return Unavailable("overloaded", $"{_requestsWaiting} requests are waiting already, which is the limit; retry later.");
@@ -88,6 +92,7 @@ internal sealed class AdmissionGate(EngineOptions options, CommandQueue commands
     public void Fail(string fault)
     {
         lock (_lock) _fault ??= fault;
+        _failed.TrySetResult();
     }
 
     public void ReportSpeed(double tokensPerSecond) => Volatile.Write(ref _tokensPerSecond, tokensPerSecond);

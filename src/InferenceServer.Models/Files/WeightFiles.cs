@@ -23,6 +23,9 @@ internal sealed class WeightFiles : IDisposable
     /// <summary>Stored bytes of all tensors.</summary>
     public long TensorBytes => _tensors.Values.Sum(t => t.Rows * t.Columns * t.Type.Bytes());
 
+    /// <summary>Of the largest tensor; norms and the like may be wider.</summary>
+    public ElementType MainType => _tensors.Values.MaxBy(t => t.Rows * t.Columns)?.Type ?? ElementType.F32;
+
     /// <exception cref="ModelLoadException">No weights in the folder, or a broken file.</exception>
     public static WeightFiles Open(string folder)
     {

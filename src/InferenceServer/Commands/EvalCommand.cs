@@ -1,6 +1,7 @@
 using System.CommandLine;
 using InferenceServer.Evaluation;
 using InferenceServer.Hosting;
+using InferenceServer.Hosting.Devices;
 using InferenceServer.Options;
 using Microsoft.Extensions.Logging.Abstractions;
 
@@ -38,7 +39,7 @@ internal static class EvalCommand
         ServedSource source = ServedSource.Resolve(options.Model);
         string path = file ?? GoldensOf(source);
         IReadOnlyList<GoldenQuestion> questions = GoldenQuestion.ReadFile(path);
-        await using LoadedModel model = await ModelLoader.LoadAsync(source, options, null, NullLogger.Instance, cancellation);
+        await using LoadedModel model = await ModelLoader.LoadAsync(source, options, new DeviceChoice().Choose(options, NullLogger.Instance), null, NullLogger.Instance, cancellation);
         EvaluationReport report = await Evaluator.RunAsync(model.Served, questions, cancellation);
         report.Write(Console.Out, showWrong);
         double promised = source.Manifest?.Goldens?.MinimumShare ?? 0;

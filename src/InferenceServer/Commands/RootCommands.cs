@@ -17,6 +17,8 @@ internal static class RootCommands
         root.Subcommands.Add(TextCommands.Tokenize());
         root.Subcommands.Add(TextCommands.Render());
         root.Subcommands.Add(EvalCommand.Create());
+        root.Subcommands.Add(DoctorCommand.Create());
+        root.Subcommands.Add(HealthCommand.Create());
         ParseResult parsed = root.Parse(args);
         return await parsed.InvokeAsync(new InvocationConfiguration { EnableDefaultExceptionHandler = false });
     }

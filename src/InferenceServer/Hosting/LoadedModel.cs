@@ -11,6 +11,9 @@ internal sealed class LoadedModel(ServedModel served, InferenceEngine engine, IM
     /// <summary>What broke the engine; null while it is healthy.</summary>
     public Exception? Fault => engine.Fault;
 
+    /// <summary>Completes when <see cref="Fault"/> is set.</summary>
+    public Task Faulted => engine.Faulted;
+
     public async ValueTask DisposeAsync()
     {
         await engine.DisposeAsync();

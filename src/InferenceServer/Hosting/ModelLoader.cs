@@ -1,13 +1,10 @@
-using System.Diagnostics;
 using InferenceServer.Core.Requests;
 using InferenceServer.Core.Stepping;
 using InferenceServer.Core.Text;
-using InferenceServer.Cpu;
 using InferenceServer.Engine;
-using InferenceServer.Engine.Sampling;
+using InferenceServer.Hosting.Devices;
 using InferenceServer.Models;
 using InferenceServer.Models.Configuration;
-using InferenceServer.Models.Running;
 using InferenceServer.Options;
 using InferenceServer.Text.Templates;
 using InferenceServer.Text.Tokenizers;
@@ -15,24 +12,18 @@ using InferenceServer.Text.Tokenizers;
 namespace InferenceServer.Hosting;
 
 /// <summary>Files to a model that answers: verify, open, load weights, start the engine, run one decode step.</summary>
-internal static partial class ModelLoader
+internal static class ModelLoader
 {
     /// <exception cref="StartupException">A sentence with a next step.</exception>
-    public static async Task<LoadedModel> LoadAsync(ServedSource source, ServerOptions options, IEngineObserver? observer, ILogger logger, CancellationToken cancellation)
+    public static async Task<LoadedModel> LoadAsync(
+        ServedSource source, ServerOptions options, IModelDevice device, IEngineObserver? observer, ILogger logger, CancellationToken cancellation)
     {
         try
         {
             using ModelFolder folder = source.Open();
             ITokenizer tokenizer = OpenTokenizer(folder);
-            IModelRunner runner = LoadRunner(folder, options, logger);
-            EngineOptions engineOptions = EngineOptionsOf(options, runner.Limits);
-            if (engineOptions.Validate(runner.Limits) is { Count: > 0 } errors)
-                throw new StartupException($"{string.Join(' ', errors)} The flags are --max-waiting, --scheduler-max-waiting-tokens, --max-running and --tokens-per-step.");
-            InferenceEngine engine = new(runner, engineOptions, TimeProvider.System, observer);
-            LoadedModel model = new(Serve(source, options, folder, tokenizer, runner.Limits, engine), engine, runner);
-            engine.Start();
-            await WarmUpAsync(engine, cancellation);
-            return model;
+            IModelRunner runner = device.LoadRunner(folder, options, logger);
+            return await StartAsync(source, options, folder, tokenizer, runner, observer, cancellation);
         }
         catch (ModelLoadException e)
         {
@@ -44,42 +35,34 @@ internal static partial class ModelLoader
         }
     }
 
-    private static ITokenizer OpenTokenizer(ModelFolder folder) => folder.TokenizerPath is { } path
-        ? TokenizerJson.Load(path)
-        : throw new StartupException($"'{folder.Path}' has no tokenizer.json. Get it from the model's repository, or convert tokenizer.model with transformers' AutoTokenizer.save_pretrained.");
-
-    private static IModelRunner LoadRunner(ModelFolder folder, ServerOptions options, ILogger logger)
+    /// <summary>The engine over a runner, which it owns from here on.</summary>
+    private static async Task<LoadedModel> StartAsync(
+        ServedSource source, ServerOptions options, ModelFolder folder, ITokenizer tokenizer, IModelRunner runner, IEngineObserver? observer, CancellationToken cancellation)
     {
-        CpuBackend backend = new(new InferenceServer.Cpu.CpuOptions { Threads = options.Cpu.Threads }, new HostSampler());
+        InferenceEngine? engine = null;
         try
         {
-            MemoryEstimate memory = folder.Estimate();
-            RunnerOptions runner = RunnerOptionsOf(folder, options, memory);
-            Loading(logger, folder.Config.Architecture, memory.WeightBytes >> 20, runner.KvBytes >> 20, backend.Description);
-            return folder.LoadRunner(backend, runner, new LoadLog(logger));
+            EngineOptions engineOptions = EngineOptionsOf(options, runner.Limits);
+            if (engineOptions.Validate(runner.Limits) is { Count: > 0 } errors)
+                throw new StartupException($"{string.Join(' ', errors)} The flags are --max-waiting, --scheduler-max-waiting-tokens, --max-running and --tokens-per-step.");
+            engine = new InferenceEngine(runner, engineOptions, TimeProvider.System, observer);
+            LoadedModel model = new(Serve(source, options, folder, tokenizer, runner.Limits, engine), engine, runner);
+            engine.Start();
+            await WarmUpAsync(engine, cancellation);
+            return model;
         }
         catch
         {
-            backend.Dispose();
+            // In this order, and here rather than at the process's end: a device's memory must be free for the next try.
+            if (engine is not null) await engine.DisposeAsync();
+            runner.Dispose();
             throw;
         }
     }
 
-    private static RunnerOptions RunnerOptionsOf(ModelFolder folder, ServerOptions options, MemoryEstimate memory)
-    {
-        // Eight full contexts let a small team work without preemption; a quarter of the memory leaves room for weights and others.
-        int context = options.Model.ContextLength ?? folder.Config.NativeContext;
-        long kvBytes = options.Kv.Memory ?? Math.Min(8 * memory.KvBytesPerToken * context, GC.GetGCMemoryInfo().TotalAvailableMemoryBytes / 4);
-        return new RunnerOptions
-        {
-            BlockSize = options.Kv.BlockSize,
-            KvBytes = kvBytes,
-            MaxTokensPerStep = options.Scheduler.TokensPerStep,
-            MaxSequencesPerStep = options.Scheduler.MaxRunning,
-            MaxRowsPerStep = options.Scheduler.MaxRunning,
-            ContextLength = options.Model.ContextLength,
-        };
-    }
+    private static ITokenizer OpenTokenizer(ModelFolder folder) => folder.TokenizerPath is { } path
+        ? TokenizerJson.Load(path)
+        : throw new StartupException($"'{folder.Path}' has no tokenizer.json. Get it from the model's repository, or convert tokenizer.model with transformers' AutoTokenizer.save_pretrained.");
 
     private static EngineOptions EngineOptionsOf(ServerOptions options, RunnerLimits limits) => new()
     {
@@ -104,6 +87,7 @@ internal static partial class ModelLoader
             Template = OpenTemplate(options, folder),
             TemplateTokens = tokens,
             ContextLength = limits.ContextLength,
+            TokensPerStep = limits.MaxTokensPerStep,
             VocabularySize = limits.VocabularySize,
             EndTokens = folder.Generation.EosTokens,
             Defaults = DefaultsOf(folder.Generation),
@@ -150,23 +134,4 @@ internal static partial class ModelLoader
             if (token.Error is { } error) throw new StartupException($"The first step failed: {error}");
         }
     }
-
-    /// <summary>A line a second while weights are read.</summary>
-    private sealed class LoadLog(ILogger logger) : IProgress<LoadProgress>
-    {
-        private long _next = Stopwatch.GetTimestamp() + Stopwatch.Frequency;
-
-        public void Report(LoadProgress value)
-        {
-            if (Stopwatch.GetTimestamp() < _next) return;
-            _next = Stopwatch.GetTimestamp() + Stopwatch.Frequency;
-            Progress(logger, value.BytesTotal == 0 ? 100 : 100 * value.BytesDone / value.BytesTotal, value.BytesDone >> 20, value.BytesTotal >> 20);
-        }
-    }
-
-    [LoggerMessage(20, LogLevel.Information, "loading {Architecture}: {WeightsMb} MB of weights, KV pool of at most {KvMb} MB, on {Device}")]
-    private static partial void Loading(ILogger logger, string architecture, long weightsMb, long kvMb, string device);
-
-    [LoggerMessage(21, LogLevel.Information, "loading: {Percent} % ({DoneMb} of {TotalMb} MB)")]
-    private static partial void Progress(ILogger logger, long percent, long doneMb, long totalMb);
 }

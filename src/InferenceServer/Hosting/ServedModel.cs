@@ -24,6 +24,9 @@ internal sealed record ServedModel
 
     public required int ContextLength { get; init; }
 
+    /// <summary>Most tokens that one step computes.</summary>
+    public required int TokensPerStep { get; init; }
+
     public required int VocabularySize { get; init; }
 
     /// <summary>End-of-sequence ids.</summary>

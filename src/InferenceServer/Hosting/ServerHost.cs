@@ -2,6 +2,7 @@ using System.Diagnostics;
 using System.Net;
 using InferenceServer.Generation;
 using InferenceServer.Grpc;
+using InferenceServer.Hosting.Devices;
 using InferenceServer.Http;
 using InferenceServer.Options;
 using InferenceServer.Telemetry;
@@ -11,18 +12,18 @@ namespace InferenceServer.Hosting;
 
 /// <summary>
 /// The composition root: everything is built here, once. The doors open first (so that /alive answers and /health says "loading"),
-/// then the model is loaded; when it stops, requests drain before the doors close.
+/// then the model is loaded and kept; when it stops, requests drain before the doors close.
 /// </summary>
 internal sealed partial class ServerHost : IAsyncDisposable
 {
     private readonly WebApplication _app;
     private readonly ServerOptions _options;
     private readonly ModelRegistry _models;
-    private readonly Task<LoadedModel?> _loading;
+    private readonly ModelSupervisor _supervisor;
+    private readonly Task<bool> _ready;
     private readonly ILogger _logger;
-    private readonly CancellationTokenSource _stopLoading = new();
 
-    private ServerHost(WebApplication app, ServerOptions options, ServedSource source)
+    private ServerHost(WebApplication app, ServerOptions options, ServedSource source, HostParts parts)
     {
         _app = app;
         _options = options;
@@ -30,7 +31,13 @@ internal sealed partial class ServerHost : IAsyncDisposable
         _logger = app.Services.GetRequiredService<ILogger<ServerHost>>();
         HttpUrl = BoundUrl(0);
         GrpcUrl = options.Grpc.Enabled ? BoundUrl(1) : null;
-        _loading = Task.Run(() => LoadAsync(source));
+        IModelDevice? device = null; // chosen once: a model that ran on a GPU is not loaded again on the CPU
+        EngineObserver observer = app.Services.GetRequiredService<EngineObserver>();
+        _supervisor = new ModelSupervisor(
+            stopping => ModelLoader.LoadAsync(source, options, device ??= parts.ChooseDevice(options, _logger), observer, _logger, stopping),
+            _models, parts.Restarts, TimeProvider.System, _logger);
+        app.Services.GetRequiredService<IHostApplicationLifetime>().ApplicationStopping.Register(Drain);
+        _ready = SayReadyAsync();
     }
 
     /// <summary>Where HTTP answers, with the port that was really bound.</summary>
@@ -42,10 +49,10 @@ internal sealed partial class ServerHost : IAsyncDisposable
     public IServiceProvider Services => _app.Services;
 
     /// <summary>Completes when the model is ready or its loading failed; the result says which.</summary>
-    public async Task<bool> WaitUntilReadyAsync() => await _loading is not null;
+    public Task<bool> WaitUntilReadyAsync() => _ready;
 
     /// <exception cref="StartupException">A port is taken, a file is missing, the model's folder is not one.</exception>
-    public static async Task<ServerHost> StartAsync(ServerOptions options, CancellationToken cancellation)
+    public static async Task<ServerHost> StartAsync(ServerOptions options, CancellationToken cancellation, HostParts? parts = null)
     {
         ServedSource source = ServedSource.Resolve(options.Model);
         WebApplication app = Build(options, new ModelRegistry(source.ServedId));
@@ -59,7 +66,7 @@ internal sealed partial class ServerHost : IAsyncDisposable
             throw new StartupException($"Cannot listen: {e.Message} Another server may be running; choose other ports with --port and --grpc-port.", e);
         }
 
-        return new ServerHost(app, options, source);
+        return new ServerHost(app, options, source, parts ?? new HostParts());
     }
 
     /// <summary>The web application without a model: tests put their own into the registry.</summary>
@@ -89,11 +96,11 @@ internal sealed partial class ServerHost : IAsyncDisposable
         return app;
     }
 
-    /// <summary>Runs until SIGTERM, Ctrl-C or a failed load; returns the process's exit code.</summary>
+    /// <summary>Runs until SIGTERM, Ctrl-C or until the model cannot be served any more, so that whoever watches the process starts another; returns the process's exit code.</summary>
     public async Task<int> RunAsync()
     {
         Task stopped = _app.WaitForShutdownAsync();
-        await Task.WhenAny(stopped, _loading);
+        await Task.WhenAny(stopped, _supervisor.Ended);
         if (_models.Failure is { } failure)
         {
             await Console.Error.WriteLineAsync("error: " + failure);
@@ -107,58 +114,23 @@ internal sealed partial class ServerHost : IAsyncDisposable
 
     public async ValueTask DisposeAsync()
     {
-        await _stopLoading.CancelAsync();
-        if (await _loading is { } model) await model.DisposeAsync();
+        await _supervisor.DisposeAsync();
         await _app.DisposeAsync();
-        _stopLoading.Dispose();
     }
 
-    private async Task<LoadedModel?> LoadAsync(ServedSource source)
+    private async Task<bool> SayReadyAsync()
     {
-        try
-        {
-            LoadedModel model = await ModelLoader.LoadAsync(source, _options, _app.Services.GetRequiredService<EngineObserver>(), _logger, _stopLoading.Token);
-            _app.Services.GetRequiredService<IHostApplicationLifetime>().ApplicationStopping.Register(() => Drain(model));
-            _models.Publish(model.Served);
-            double seconds = (DateTime.UtcNow - Process.GetCurrentProcess().StartTime.ToUniversalTime()).TotalSeconds;
-            _ = WatchAsync(model);
-            Ready(_logger, model.Served.Id, HttpUrl, GrpcUrl ?? "off", Math.Round(seconds, 2));
-            return model;
-        }
-        catch (Exception e) when (e is StartupException or InvalidDataException or IOException or UnauthorizedAccessException)
-        {
-            _models.Fail(e.Message);
-            return null;
-        }
-        catch (OperationCanceledException) when (_stopLoading.IsCancellationRequested)
-        {
-            return null;
-        }
-        catch (Exception e)
-        {
-            LoadFailed(_logger, e); // ours: without this the server would say "loading" for ever
-            _models.Fail($"The model could not be loaded: {e.Message} The log holds the details.");
-            return null;
-        }
+        if (await _supervisor.FirstReady is not { } model) return false;
+        double seconds = (DateTime.UtcNow - Process.GetCurrentProcess().StartTime.ToUniversalTime()).TotalSeconds;
+        Ready(_logger, model.Id, HttpUrl, GrpcUrl ?? "off", Math.Round(seconds, 2));
+        return true;
     }
 
-    /// <summary>Logs what broke the engine, once; /health says so too, and whoever supervises the process restarts it.</summary>
-    private async Task WatchAsync(LoadedModel model)
-    {
-        using PeriodicTimer timer = new(TimeSpan.FromSeconds(1));
-        while (!_stopLoading.IsCancellationRequested && await timer.WaitForNextTickAsync(CancellationToken.None))
-        {
-            if (model.Fault is not { } fault) continue;
-            Broken(_logger, fault, model.Served.Engine.Status.Fault ?? "the engine failed");
-            return;
-        }
-    }
-
-    private void Drain(LoadedModel model)
+    private void Drain()
     {
         Draining(_logger, _options.Http.DrainSeconds);
         using CancellationTokenSource deadline = new(TimeSpan.FromSeconds(_options.Http.DrainSeconds));
-        model.Served.Engine.DrainAsync(deadline.Token).GetAwaiter().GetResult();
+        _supervisor.DrainAsync(deadline.Token).GetAwaiter().GetResult();
     }
 
     private static void ConfigureLogging(ILoggingBuilder logging)
@@ -199,12 +171,6 @@ internal sealed partial class ServerHost : IAsyncDisposable
 
     [LoggerMessage(10, LogLevel.Information, "ready: model {Model} on {Http}, gRPC {Grpc}, {Seconds} s after process start")]
     private static partial void Ready(ILogger logger, string model, string http, string grpc, double seconds);
-
-    [LoggerMessage(13, LogLevel.Critical, "loading the model failed")]
-    private static partial void LoadFailed(ILogger logger, Exception exception);
-
-    [LoggerMessage(12, LogLevel.Critical, "the engine is broken and takes nothing more: {Fault} Restart the server.")]
-    private static partial void Broken(ILogger logger, Exception exception, string fault);
 
     [LoggerMessage(11, LogLevel.Information, "stopping: accepting nothing more, waiting up to {Seconds} s for running requests")]
     private static partial void Draining(ILogger logger, int seconds);

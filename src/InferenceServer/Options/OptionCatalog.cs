@@ -35,7 +35,7 @@ internal static class OptionCatalog
             (o, v) => o with { Model = o.Model with { ChatTemplate = v } }),
         new("Model.ContextLength", "--context-length", "TOKENS", "Prompt plus completion. Default: what the model was made for.",
             (o, v) => o with { Model = o.Model with { ContextLength = Int(v) } }),
-        new("Model.Device", "--device", "auto|cpu", "Where it runs. Default: auto.",
+        new("Model.Device", "--device", "auto|cpu|cuda[:N]", "Where it runs; auto takes GPU 0 if it can be used. Default: auto.",
             (o, v) => o with { Model = o.Model with { Device = v } }),
         new("Http.Host", "--host", "ADDRESS", "Address to listen on. Default: 127.0.0.1; others need an API key.",
             (o, v) => o with { Http = o.Http with { Host = v } }),
@@ -63,11 +63,11 @@ internal static class OptionCatalog
             (o, v) => o with { Auth = o.Auth with { ApiKeyFile = v } }),
         new("Kv.BlockSize", null, "TOKENS", "Tokens in a block of the KV pool. Default: 16.",
             (o, v) => o with { Kv = o.Kv with { BlockSize = Int(v) } }),
-        new("Kv.Memory", null, "BYTES", "Size of the KV pool, such as 512M or 4G. Default: eight full contexts, at most a quarter of the memory.",
+        new("Kv.Memory", null, "BYTES", "Size of the KV pool, such as 512M or 4G. Default: eight full contexts, at most a quarter of the memory; on a GPU what --gpu-memory leaves.",
             (o, v) => o with { Kv = o.Kv with { Memory = Bytes(v) } }),
         new("Kv.PrefixCache", "--prefix-cache", "true|false", "Reuse the blocks of equal prompt beginnings. Default: true.",
             (o, v) => o with { Kv = o.Kv with { PrefixCache = Bool(v) } }),
-        new("Scheduler.TokensPerStep", "--tokens-per-step", "TOKENS", "Most tokens computed in one step. Default: 512.",
+        new("Scheduler.TokensPerStep", "--tokens-per-step", "TOKENS", "Most tokens computed in one step. Default: 512 on a CPU, 2048 on a GPU, and no less than --max-running.",
             (o, v) => o with { Scheduler = o.Scheduler with { TokensPerStep = Int(v) } }),
         new("Scheduler.MaxRunning", "--max-running", "COUNT", "Most sequences that run at once. Default: 256.",
             (o, v) => o with { Scheduler = o.Scheduler with { MaxRunning = Int(v) } }),
@@ -77,6 +77,8 @@ internal static class OptionCatalog
             (o, v) => o with { Scheduler = o.Scheduler with { MaxWaitingTokens = Long(v) } }),
         new("Cpu.Threads", "--threads", "COUNT", "Threads of the CPU backend; 0 takes all the process may use. Default: 0.",
             (o, v) => o with { Cpu = o.Cpu with { Threads = Int(v) } }),
+        new("Gpu.Memory", null, "BYTES|SHARE", "What may be taken of the GPU's memory, such as 40G or 0.8; weights and buffers come first, the KV pool gets the rest. Default: 0.9.",
+            (o, v) => o with { Gpu = o.Gpu with { Memory = BytesOrShare(v) } }),
     ];
 
     private static int Int(string value) => int.TryParse(value, NumberStyles.AllowLeadingSign, CultureInfo.InvariantCulture, out int number)
@@ -86,6 +88,9 @@ internal static class OptionCatalog
         ? number : throw new FormatException("a whole number is expected");
 
     private static bool Bool(string value) => bool.TryParse(value, out bool flag) ? flag : throw new FormatException("true or false is expected");
+
+    private static double BytesOrShare(string value) =>
+        double.TryParse(value, NumberStyles.AllowDecimalPoint, CultureInfo.InvariantCulture, out double share) && share <= 1 ? share : Bytes(value);
 
     private static long Bytes(string value)
     {

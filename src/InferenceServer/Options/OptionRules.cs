@@ -16,7 +16,7 @@ internal static class OptionRules
         Range(errors, "--http-max-choices", options.Http.MaxChoices, 1, 1024);
         Range(errors, "--request-timeout", options.Http.RequestTimeoutSeconds, 0, 86_400);
         Range(errors, "--drain-seconds", options.Http.DrainSeconds, 0, 3600);
-        Range(errors, "--tokens-per-step", options.Scheduler.TokensPerStep, 16, 1 << 16);
+        if (options.Scheduler.TokensPerStep is { } tokens) Range(errors, "--tokens-per-step", tokens, 16, 1 << 16);
         Range(errors, "--max-running", options.Scheduler.MaxRunning, 1, 4096);
         Range(errors, "--max-waiting", options.Scheduler.MaxWaitingRequests, 1, 1 << 20);
         Range(errors, "--scheduler-max-waiting-tokens", options.Scheduler.MaxWaitingTokens, 1, long.MaxValue);
@@ -26,7 +26,10 @@ internal static class OptionRules
         if (options.Kv.BlockSize is not (8 or 16 or 32 or 64 or 128)) errors.Add($"--kv-block-size is {options.Kv.BlockSize}; it must be 8, 16, 32, 64 or 128.");
         if (options.Scheduler.MaxRunning > options.Scheduler.TokensPerStep)
             errors.Add($"--max-running ({options.Scheduler.MaxRunning}) is above --tokens-per-step ({options.Scheduler.TokensPerStep}): every running sequence needs a token of each step.");
-        if (options.Model.Device is not ("auto" or "cpu")) errors.Add($"--device is '{options.Model.Device}'; this build knows auto and cpu.");
+        if (!DeviceName.TryParse(options.Model.Device, out _))
+            errors.Add($"--device is '{options.Model.Device}'; expected auto, cpu, cuda or a numbered GPU such as cuda:1.");
+        if (options.Gpu.Memory is <= 0 or (> 1 and < 1 << 20))
+            errors.Add($"--gpu-memory is {options.Gpu.Memory}; a share up to 1 such as 0.8, or bytes such as 40G are expected.");
         if (options.Grpc.Enabled && options.Http.Port != 0 && options.Http.Port == options.Grpc.Port)
             errors.Add($"--port and --grpc-port are both {options.Http.Port}; cleartext HTTP/1.1 and gRPC cannot share a port.");
         CheckHost(errors, options);

@@ -19,6 +19,8 @@ internal sealed record ServerOptions
     public SchedulerOptions Scheduler { get; init; } = new();
 
     public CpuOptions Cpu { get; init; } = new();
+
+    public GpuOptions Gpu { get; init; } = new();
 }
 
 internal sealed record ModelOptions
@@ -38,7 +40,7 @@ internal sealed record ModelOptions
     /// <summary>Prompt plus completion; null takes the model's own.</summary>
     public int? ContextLength { get; init; }
 
-    /// <summary>"auto" or "cpu".</summary>
+    /// <summary>"auto", "cpu", "cuda" or "cuda:1"; see <see cref="DeviceName"/>.</summary>
     public string Device { get; init; } = "auto";
 }
 
@@ -88,7 +90,7 @@ internal sealed record KvOptions
 {
     public int BlockSize { get; init; } = 16;
 
-    /// <summary>Bytes of the KV pool, such as 512M or 4G; null takes room for eight full contexts, at most a quarter of the memory.</summary>
+    /// <summary>Bytes of the KV pool, such as 512M or 4G; null takes what the device's own rule leaves it.</summary>
     public long? Memory { get; init; }
 
     public bool PrefixCache { get; init; } = true;
@@ -96,8 +98,8 @@ internal sealed record KvOptions
 
 internal sealed record SchedulerOptions
 {
-    /// <summary>Tokens computed in one step, decodes and prompt chunks together.</summary>
-    public int TokensPerStep { get; init; } = 512;
+    /// <summary>Tokens computed in one step, decodes and prompt chunks together; null takes what suits the device.</summary>
+    public int? TokensPerStep { get; init; }
 
     public int MaxRunning { get; init; } = 256;
 
@@ -110,4 +112,10 @@ internal sealed record CpuOptions
 {
     /// <summary>0 takes all the process may use.</summary>
     public int Threads { get; init; }
+}
+
+internal sealed record GpuOptions
+{
+    /// <summary>What the server may take of the GPU's memory: up to 1 a share of it all, above 1 bytes. Null takes 0.9.</summary>
+    public double? Memory { get; init; }
 }

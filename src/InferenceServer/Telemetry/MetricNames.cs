@@ -19,6 +19,7 @@ internal static class MetricNames
     public const string PrefixHits = "vllm.prefix_cache_hits";
     public const string Success = "vllm.request_success";
     public const string Rejections = "vllm.admission_rejections";
+    public const string Restarts = "vllm.engine_restarts";
     public const string TimeToFirstToken = "vllm.time_to_first_token_seconds";
     public const string InterTokenLatency = "vllm.inter_token_latency_seconds";
     public const string TimePerOutputToken = "vllm.request_time_per_output_token_seconds";

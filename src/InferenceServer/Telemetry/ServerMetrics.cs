@@ -109,14 +109,15 @@ internal sealed class ServerMetrics : IDisposable
         Total(MetricNames.GenerationTokens, "Tokens generated.", s => s.GeneratedTokensTotal);
         Total(MetricNames.PrefixQueries, "Tokens looked up in the prefix cache, once at admission.", s => s.PrefixQueriesTotal);
         Total(MetricNames.PrefixHits, "Tokens found in the prefix cache.", s => s.PrefixHitsTotal);
+        _meter.CreateObservableCounter(MetricNames.Restarts, () => new Measurement<long>(_models.State.RestartsTotal, _labels), null, "Engines started in place of a broken one.");
     }
 
-    private void Gauge(string name, string help, Func<EngineStatus, double> value) => _meter.CreateObservableGauge(name, () => Observe(value), null, help);
+    private void Gauge(string name, string help, Func<EngineStatus, double> value) => _meter.CreateObservableGauge(name, () => Observe(_models.Ready?.Engine.Status, value), null, help);
 
-    private void Total(string name, string help, Func<EngineStatus, long> value) => _meter.CreateObservableCounter(name, () => Observe(value), null, help);
+    private void Total(string name, string help, Func<EngineStatus, long> value) => _meter.CreateObservableCounter(name, () => Observe(_models.State.Totals, value), null, help);
 
-    private Measurement<T>[] Observe<T>(Func<EngineStatus, T> value) where T : struct =>
-        _models.Ready is { } model ? [new Measurement<T>(value(model.Engine.Status), _labels)] : [];
+    private Measurement<T>[] Observe<T>(EngineStatus? status, Func<EngineStatus, T> value) where T : struct =>
+        status is null ? [] : [new Measurement<T>(value(status), _labels)];
 
     private Histogram<double> Seconds(string name, string help, double[] buckets, string? unit = null) =>
         _meter.CreateHistogram(name, unit, help, null, new InstrumentAdvice<double> { HistogramBucketBoundaries = buckets });

@@ -1,5 +1,6 @@
 using InferenceServer.Hosting;
 using InferenceServer.Options;
+using Microsoft.Extensions.DependencyInjection;
 
 namespace InferenceServer.Tests.EndToEnd;
 
@@ -20,7 +21,13 @@ internal sealed class RunningServer : IAsyncDisposable
 
     public string GrpcUrl => _host.GrpcUrl!;
 
-    public static async Task<RunningServer> StartAsync(Func<ServerOptions, ServerOptions>? configure = null)
+    /// <summary>Why the model is not served any more.</summary>
+    public string Failure => _host.Services.GetRequiredService<ModelRegistry>().Failure ?? "";
+
+    /// <summary>As the executable does: until it is stopped or gives up.</summary>
+    public Task<int> RunAsync() => _host.RunAsync();
+
+    public static async Task<RunningServer> StartAsync(Func<ServerOptions, ServerOptions>? configure = null, HostParts? parts = null)
     {
         ServerOptions options = new()
         {
@@ -28,7 +35,7 @@ internal sealed class RunningServer : IAsyncDisposable
             Http = new HttpOptions { Port = 0 },
             Grpc = new GrpcOptions { Port = 0 },
         };
-        ServerHost host = await ServerHost.StartAsync(configure?.Invoke(options) ?? options, TestContext.Current.CancellationToken);
+        ServerHost host = await ServerHost.StartAsync(configure?.Invoke(options) ?? options, TestContext.Current.CancellationToken, parts);
         Assert.True(await host.WaitUntilReadyAsync(), "the model did not load");
         return new RunningServer(host);
     }

@@ -66,6 +66,7 @@ internal sealed class TestServer : IAsyncDisposable
         Template = Template,
         TemplateTokens = new Dictionary<string, string> { ["bos_token"] = "<bos>" },
         ContextLength = 4096,
+        TokensPerStep = 512,
         VocabularySize = 262,
         EndTokens = [ByteTokenizer.Eos],
         Defaults = new SamplingParameters(),

@@ -67,6 +67,7 @@ internal sealed class GrpcTestServer : IAsyncDisposable
         Tokenizer = new ByteTokenizer(),
         TemplateTokens = new Dictionary<string, string>(),
         ContextLength = 200_000,
+        TokensPerStep = 512,
         VocabularySize = 262,
         EndTokens = [ByteTokenizer.Eos],
         Defaults = new SamplingParameters(),

@@ -36,9 +36,9 @@ public class OptionTests
     [Fact]
     public void All_mistakes_come_at_once_and_name_their_flag()
     {
-        (ServerOptions? options, IReadOnlyList<string> errors) = Read("--port 99999 --threads many --kv-memory 4X --kv-block-size 17 --max-running 4096");
+        (ServerOptions? options, IReadOnlyList<string> errors) = Read("--port 99999 --threads many --kv-memory 4X --kv-block-size 17 --tokens-per-step 512 --max-running 4096 --gpu-memory 90 --device cuda:x");
         Assert.Null(options);
-        foreach (string flag in new[] { "--port", "--threads", "--kv-memory", "--kv-block-size", "--max-running" })
+        foreach (string flag in new[] { "--port", "--threads", "--kv-memory", "--kv-block-size", "--max-running", "--gpu-memory", "--device" })
             Assert.Contains(errors, e => e.StartsWith(flag, StringComparison.Ordinal) && e.EndsWith('.'));
     }
 
@@ -53,11 +53,24 @@ public class OptionTests
     [InlineData("--port 8081", false)]
     [InlineData("--port 8081 --grpc false", true)]
     [InlineData("--device tpu", false)]
+    [InlineData("--device cuda:", false)]
+    [InlineData("--device cuda:-1", false)]
+    [InlineData("--device cuda", true)]
+    [InlineData("--device cuda:7 --gpu-memory 0.5", true)]
+    [InlineData("--device cuda --kv-block-size 24", false)]
+    [InlineData("--gpu-memory 0", false)]
+    [InlineData("--max-running 1024", true)]
     public void Other_machines_need_a_key_and_ports_a_place(string line, bool accepted) => Assert.Equal(accepted, Read(line).Options is not null);
 
     [Fact]
     public void Several_keys_by_repetition_or_commas() =>
         Assert.Equal(["first-key", "second-key", "third-key"], Read("--api-key first-key --api-key second-key,third-key").Options!.Auth.ApiKeys);
+
+    [Theory]
+    [InlineData("0.8", 0.8)]
+    [InlineData("1", 1.0)]
+    [InlineData("40G", 42949672960.0)]
+    public void Gpu_memory_is_a_share_or_bytes(string value, double expected) => Assert.Equal(expected, Read($"--gpu-memory {value}").Options!.Gpu.Memory);
 
     private static (ServerOptions? Options, IReadOnlyList<string> Errors) Read(string line, Dictionary<string, string>? environment = null)
     {

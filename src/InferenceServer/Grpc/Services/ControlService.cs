@@ -47,7 +47,7 @@ internal sealed class ControlService(ModelRegistry models, RunningRequests runni
             KvBlockSize = (uint)status.BlockSize,
             TotalKvBlocks = (ulong)status.BlocksTotal,
             MaxRunningRequests = (ulong)options.Scheduler.MaxRunning,
-            MaxBatchedTokens = (ulong)options.Scheduler.TokensPerStep,
+            MaxBatchedTokens = (ulong)model.TokensPerStep,
             RlCapabilities = new RlCapabilities(),
             EffectiveAttentionBlockSize = (ulong)status.BlockSize,
         });

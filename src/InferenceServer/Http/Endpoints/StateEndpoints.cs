@@ -55,11 +55,16 @@ internal sealed class StateEndpoints(ModelRegistry models)
     /// <summary>200 only when a request would be taken: the loader publishes a model after its first decode step.</summary>
     public Task HealthAsync(HttpContext http)
     {
-        if (models.Ready is not { } model)
+        ModelState state = models.State;
+        if (state.Ready is not { } model)
         {
-            return models.Failure is { } failure
-                ? UnhealthyAsync(http, "failed", failure, 30)
-                : UnhealthyAsync(http, "loading", "The model is still loading.", 1);
+            (string name, string reason) = state switch
+            {
+                { Failure: { } failure } => ("failed", failure),
+                { Outage: { } outage } => ("restarting", outage),
+                _ => ("loading", "The model is still loading."),
+            };
+            return UnhealthyAsync(http, name, reason, (int)Math.Ceiling(state.RetryAfter.TotalSeconds));
         }
 
         EngineStatus status = model.Engine.Status;

@@ -1,0 +1,80 @@
+using InferenceServer.Core.Compute;
+using InferenceServer.Core.Stepping;
+using InferenceServer.Cuda;
+using InferenceServer.Cuda.Driver;
+using InferenceServer.Engine.Sampling;
+using InferenceServer.Models;
+using InferenceServer.Models.Configuration;
+using InferenceServer.Models.Running;
+using InferenceServer.Options;
+
+namespace InferenceServer.Hosting.Devices;
+
+/// <summary>An NVIDIA GPU. Its context belongs to the runner; each load after the first opens the GPU anew.</summary>
+/// <param name="opened">What was opened to see whether it can be used; the first load takes it.</param>
+internal sealed class GpuDevice(int index, CudaDoor cuda, CudaDevice opened) : IModelDevice
+{
+    /// <summary>Enough rows to keep the tensor cores busy; decodes wait for a chunk of this size a few milliseconds on an 8B model.</summary>
+    private const int TokensPerStep = 2048;
+
+    private CudaDevice? _opened = opened;
+
+    public string Name => $"cuda:{index}";
+
+    public IModelRunner LoadRunner(ModelFolder folder, ServerOptions options, ILogger logger)
+    {
+        try
+        {
+            return Load(folder, options, logger);
+        }
+        catch (Exception e) when (e is CudaUnavailableException or CudaMemoryException)
+        {
+            throw new StartupException(e.Message, e);
+        }
+        catch (NotSupportedException e)
+        {
+            throw new StartupException($"{e.Message} This model cannot run on {Name}; use --device cpu.", e);
+        }
+    }
+
+    private IModelRunner Load(ModelFolder folder, ServerOptions options, ILogger logger)
+    {
+        CudaDevice device = _opened ?? cuda.Open(index, text => GpuLog.Driver(logger, text));
+        _opened = null;
+        IDisposable owner = device;
+        try
+        {
+            RunnerOptions runner = StepSizes.Of(options, TokensPerStep);
+            CudaOptions sizes = new()
+            {
+                Precision = folder.WeightType == ElementType.F16 ? ElementType.F16 : ElementType.BF16,
+                MaxTokensPerStep = runner.MaxTokensPerStep,
+                MaxSequencesPerStep = runner.MaxSequencesPerStep,
+                MaxRowsPerStep = runner.MaxRowsPerStep,
+                ContextLength = options.Model.ContextLength ?? folder.Config.NativeContext,
+            };
+            CudaMemoryPlan plan = CudaMemoryPlan.Compute(device, SizesOf(folder.Config), sizes, options.Kv.BlockSize, options.Gpu.Memory, options.Kv.Memory);
+            CudaBackend backend = cuda.CreateBackend(device, sizes with { WeightBytes = plan.WeightBytes, WorkspaceBytes = plan.WorkspaceBytes }, new HostSampler());
+            owner = backend;
+            LoadLog.Loading(logger, folder.Config.Architecture, plan.WeightBytes >> 20, plan.KvBytes >> 20, backend.Description);
+            return folder.LoadRunner(backend, runner with { KvBytes = plan.KvBytes, KvElementBytes = sizes.Precision.Bytes() }, new LoadLog(logger));
+        }
+        catch
+        {
+            owner.Dispose();
+            throw;
+        }
+    }
+
+    private static CudaModelSizes SizesOf(ModelConfig config) => new()
+    {
+        Layers = config.Layers,
+        HiddenSize = config.HiddenSize,
+        IntermediateSize = config.IntermediateSize,
+        Heads = config.Heads,
+        KvHeads = config.KvHeads,
+        HeadDim = config.HeadDim,
+        VocabularySize = config.VocabularySize,
+        TiedEmbeddings = config.TiedEmbeddings,
+    };
+}
