@@ -21,8 +21,10 @@ internal sealed class RunningServer : IAsyncDisposable
 
     public string GrpcUrl => _host.GrpcUrl!;
 
+    public ModelRegistry Models => _host.Services.GetRequiredService<ModelRegistry>();
+
     /// <summary>Why the model is not served any more.</summary>
-    public string Failure => _host.Services.GetRequiredService<ModelRegistry>().Failure ?? "";
+    public string Failure => Models.Failure ?? "";
 
     /// <summary>As the executable does: until it is stopped or gives up.</summary>
     public Task<int> RunAsync() => _host.RunAsync();
