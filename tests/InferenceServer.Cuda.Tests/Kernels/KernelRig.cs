@@ -60,8 +60,15 @@ internal sealed unsafe class KernelRig : IDisposable
         where T : unmanaged
     {
         T[] values = new T[count];
-        fixed (T* destination = values) Stream.CopyToHost(destination, address, (long)count * sizeof(T));
-        return values;
+        try
+        {
+            fixed (T* destination = values) Stream.CopyToHost(destination, address, (long)count * sizeof(T));
+            return values;
+        }
+        catch (CudaException e) when (Device.LastFault is not null)
+        {
+            throw new KernelFaultException(Device.LastFault, e);
+        }
     }
 
     /// <summary>Numbers rounded to the precision, and as the device holds them.</summary>

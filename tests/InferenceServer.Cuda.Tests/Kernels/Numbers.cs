@@ -19,6 +19,15 @@ internal static class Numbers
         return precision == ElementType.F32 ? values : KernelRig.Widen(KernelRig.Narrow(values, precision), precision);
     }
 
+    /// <summary>An operand of a product: k is read rounded up to 8, and what lies behind that must not count.</summary>
+    public static float[] Operand(Random random, int rows, int k, int stride, ElementType precision, float scale = 1)
+    {
+        float[] values = Rows(random, rows, k, stride, precision, scale);
+        for (int i = 0; i < values.Length; i++)
+            if (i % stride >= Stride(k)) values[i] = float.NaN;
+        return values;
+    }
+
     public static float Normal(Random random) =>
         (float)(Math.Sqrt(-2 * Math.Log(1 - random.NextDouble())) * Math.Cos(2 * Math.PI * random.NextDouble()));
 

@@ -50,8 +50,8 @@ public class ProductKernelTests
     internal static void Check(int m, int n, int k, ElementType precision, bool wide, bool bias, GemmPlan? gemm, KernelSource? source = null)
     {
         Random random = new(m * 1000 + n + k);
-        int stride = Numbers.Stride(k), yStride = Numbers.Stride(n) + 8;
-        float[] x = Numbers.Rows(random, m, k, stride, precision), w = Numbers.Rows(random, n, k, stride, precision);
+        int xStride = Numbers.Stride(k) + 8, wStride = xStride + 8, yStride = Numbers.Stride(n) + 8;
+        float[] x = Numbers.Operand(random, m, k, xStride, precision), w = Numbers.Operand(random, n, k, wStride, precision);
         float[]? b = bias ? Numbers.Rows(random, 1, n, n, ElementType.F32) : null;
         using KernelRig rig = new(source);
         LinearParams parameters = new()
@@ -63,33 +63,29 @@ public class ProductKernelTests
             M = m,
             N = n,
             K = k,
-            XStride = stride,
-            WStride = stride,
+            XStride = xStride,
+            WStride = wStride,
             YStride = yStride,
             YF32 = wide ? 1 : 0,
             Splits = gemm?.Splits ?? 1,
         };
-        int launches = 1;
-        if (gemm is { } plan)
+        if (gemm is { Splits: > 1 } split)
         {
-            if (plan.Splits > 1)
-            {
-                parameters.Partial = rig.Allocate(plan.WorkspaceBytes(m, n));
-                parameters.Counters = rig.Zeros(plan.Blocks(m, n) * sizeof(int));
-                launches = 2; // the second finds the counters as the first left them
-            }
-
-            GemmKernel kernel = new(rig.Library, precision);
-            for (int i = 0; i < launches; i++) kernel.Launch(rig.Stream, parameters, plan);
-        }
-        else
-        {
-            new GemvKernel(rig.Library, precision).Launch(rig.Stream, parameters);
+            parameters.Partial = rig.Allocate(split.WorkspaceBytes(m, n));
+            parameters.Counters = rig.Zeros(split.Blocks(m, n) * sizeof(int));
         }
 
-        float[] y = wide ? rig.Download<float>(parameters.Y, m * yStride) : KernelRig.Widen(rig.Download<ushort>(parameters.Y, m * yStride), precision);
-        Numbers.AssertClose(PlainProducts.Project(x, w, b, m, n, k, stride), y, m, n, yStride, wide ? Numbers.WideTolerance : Numbers.Tolerance(precision), $"{m} x {n} x {k} {precision}, f32 out {wide}");
-        Numbers.AssertPadding(y, m, n, yStride, Numbers.Stride(n));
+        double[] expected = PlainProducts.Project(x, w, b, m, n, k, xStride, wStride);
+        for (int launch = 0; launch < (gemm is { Splits: > 1 } ? 2 : 1); launch++) // the second finds the counters as the first left them
+        {
+            if (gemm is { } plan) new GemmKernel(rig.Library, precision).Launch(rig.Stream, parameters, plan);
+            else new GemvKernel(rig.Library, precision).Launch(rig.Stream, parameters);
+            float[] y = wide ? rig.Download<float>(parameters.Y, m * yStride) : KernelRig.Widen(rig.Download<ushort>(parameters.Y, m * yStride), precision);
+            Numbers.AssertClose(expected, y, m, n, yStride, wide ? Numbers.WideTolerance : Numbers.Tolerance(precision), $"{m} x {n} x {k} {precision}, f32 out {wide}");
+            Numbers.AssertPadding(y, m, n, yStride, Numbers.Stride(n));
+        }
+
+        if (parameters.Counters != 0) Assert.All(rig.Download<int>(parameters.Counters, (int)gemm!.Value.Blocks(m, n)), count => Assert.Equal(0, count));
     }
 
     [Theory]
@@ -105,8 +101,8 @@ public class ProductKernelTests
     internal static void CheckGateUp(int m, int intermediate, int k, ElementType precision, KernelSource? source = null)
     {
         Random random = new(m + intermediate);
-        int stride = Numbers.Stride(k), yStride = Numbers.Stride(intermediate);
-        float[] x = Numbers.Rows(random, m, k, stride, precision), w = Numbers.Rows(random, 2 * intermediate, k, stride, precision, 0.2f);
+        int xStride = Numbers.Stride(k) + 8, wStride = xStride + 8, yStride = Numbers.Stride(intermediate);
+        float[] x = Numbers.Operand(random, m, k, xStride, precision), w = Numbers.Operand(random, 2 * intermediate, k, wStride, precision, 0.2f);
         using KernelRig rig = new(source);
         GateUpParams parameters = new()
         {
@@ -116,13 +112,13 @@ public class ProductKernelTests
             M = m,
             Intermediate = intermediate,
             K = k,
-            XStride = stride,
-            WStride = stride,
+            XStride = xStride,
+            WStride = wStride,
             YStride = yStride,
         };
         new GemvKernel(rig.Library, precision).LaunchGateUp(rig.Stream, parameters);
         float[] y = KernelRig.Widen(rig.Download<ushort>(parameters.Y, m * yStride), precision);
-        double[] expected = PlainProducts.SiluMul(PlainProducts.Project(x, w, null, m, 2 * intermediate, k, stride), m, intermediate);
+        double[] expected = PlainProducts.SiluMul(PlainProducts.Project(x, w, null, m, 2 * intermediate, k, xStride, wStride), m, intermediate);
         Numbers.AssertClose(expected, y, m, intermediate, yStride, Numbers.Tolerance(precision), $"{m} x {intermediate} x {k} {precision}");
         Numbers.AssertPadding(y, m, intermediate, yStride, yStride);
     }

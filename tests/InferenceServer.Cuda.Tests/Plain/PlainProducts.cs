@@ -4,14 +4,14 @@ namespace InferenceServer.Cuda.Tests.Plain;
 internal static class PlainProducts
 {
     /// <summary>y = x * w^T (+ bias), (m, n).</summary>
-    public static double[] Project(float[] x, float[] w, float[]? bias, int m, int n, int k, int stride)
+    public static double[] Project(float[] x, float[] w, float[]? bias, int m, int n, int k, int xStride, int wStride)
     {
         double[] y = new double[m * n];
         for (int i = 0; i < m; i++)
             for (int j = 0; j < n; j++)
             {
                 double sum = bias?[j] ?? 0;
-                for (int c = 0; c < k; c++) sum += (double)x[i * stride + c] * w[j * stride + c];
+                for (int c = 0; c < k; c++) sum += (double)x[i * xStride + c] * w[j * wStride + c];
                 y[i * n + j] = sum;
             }
 
