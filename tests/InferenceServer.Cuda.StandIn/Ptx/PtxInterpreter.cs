@@ -111,8 +111,7 @@ internal sealed unsafe class PtxInterpreter : IDisposable
         for (int i = 0; i < rows.Length; i++)
         {
             ParsedInstruction parsed = code[i];
-            MemoryKind memory = parsed.Opcode.Space switch { StateSpace.Shared => MemoryKind.Shared, StateSpace.Global => MemoryKind.Global, _ => MemoryKind.None };
-            InstructionCounters row = before.Count == rows.Length ? before[i] : new(parsed.Line, parsed.Text, memory, 0, 0, 0, 0);
+            InstructionCounters row = before.Count == rows.Length ? before[i] : new(parsed.Line, parsed.Text, KindOf(parsed.Opcode), 0, 0, 0, 0);
             foreach (BlockExecutor executor in executors)
             {
                 ExecutionProfile profile = executor.Profile;
@@ -128,4 +127,13 @@ internal sealed unsafe class PtxInterpreter : IDisposable
         }
         return rows;
     }
+
+    /// <summary>A copy from global to shared memory is counted by its source.</summary>
+    private static MemoryKind KindOf(Opcode opcode) => opcode.Operands.Count(o => o.Kind == OperandKind.Memory) switch
+    {
+        1 when opcode.Space == StateSpace.Shared => MemoryKind.Shared,
+        1 when opcode.Space is StateSpace.Global or StateSpace.Generic => MemoryKind.Global,
+        2 => MemoryKind.Global,
+        _ => MemoryKind.None,
+    };
 }

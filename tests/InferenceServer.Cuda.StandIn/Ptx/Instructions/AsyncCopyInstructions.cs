@@ -17,7 +17,9 @@ internal static unsafe class AsyncCopyInstructions
     private static void Copy(Warp warp, Instruction* i, uint mask)
     {
         int bytes = i->Target;
-        warp.CountRequest(i, mask, 1, bytes);
+        if (bytes is not (4 or 8 or 16)) warp.Fault(i, 0, $"copies have 4, 8 or 16 bytes, not {bytes}");
+        ulong* sources = stackalloc ulong[32];
+        uint reading = 0;
         for (; mask != 0; mask &= mask - 1)
         {
             int lane = BitOperations.TrailingZeroCount(mask);
@@ -25,10 +27,16 @@ internal static unsafe class AsyncCopyInstructions
             uint sourceBytes = i->R[2] < 0 ? (uint)bytes : warp.U32(i->R[2])[lane];
             if (sourceBytes > bytes) warp.Fault(i, lane, $"a source of {sourceBytes} bytes for a copy of {bytes}");
             if ((source & (ulong)(bytes - 1)) != 0) warp.Fault(i, lane, $"misaligned source of {bytes} bytes at global address 0x{source:x}");
-            if (sourceBytes != 0) warp.GlobalUnaligned(i, lane, source, (int)sourceBytes);
+            if (sourceBytes != 0)
+            {
+                warp.CheckGlobal(i, lane, source, (int)sourceBytes);
+                sources[lane] = source;
+                reading |= 1u << lane;
+            }
             warp.Block.Shared.BeginCopy(warp, i, lane, destination, bytes);
             warp.Copies.Add(lane, (int)destination, source, bytes, (int)sourceBytes);
         }
+        if (warp.Block.Profile.Requests != null && reading != 0) warp.Block.Profile.Count(warp.IndexOf(i), StateSpace.Global, reading, sources, bytes);
     }
 
     private static void Commit(Warp warp, Instruction* i, uint mask) => warp.Copies.Commit(mask);

@@ -38,7 +38,7 @@ internal sealed class BodyParser
             _reader.Fail("the kernel runs off its end: ret expected before");
         foreach ((ParsedInstruction branch, string label, Scope scope) in _branches)
         {
-            if (!scope.TryFindLabel(label, out int target)) throw new PtxException($"PTX line {branch.Line}: no label {label} for `{branch.Text}`");
+            if (!scope.TryFindLabel(label, out int target)) throw new PtxException($"{_reader.Name}, PTX line {branch.Line}: no label {label} for `{branch.Text}`");
             branch.Target = target;
         }
         Registers.PlaceDynamicShared(Shared.DynamicBase);

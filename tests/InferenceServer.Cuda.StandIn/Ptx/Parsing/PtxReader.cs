@@ -9,6 +9,7 @@ internal sealed class PtxReader(string text, string name)
     private int _countedTo;
     private int _line = 1;
 
+    public string Name => name;
     public string Text => text;
     public int Position { get; private set; }
     public bool AtEnd { get { SkipSpace(); return Position >= text.Length; } }

@@ -17,9 +17,13 @@ internal sealed class RegisterLayout
                 Bytes += size;
             }
         }
-        Bytes = (Bytes + 63) / 64 * 64;
+        Bytes = (Bytes + 127) / 128 * 128;
+        Scratch = Bytes;
+        Bytes += 128;
     }
 
     public int[] Offsets { get; }
     public int Bytes { get; }
+    /// <summary>A row that belongs to no register.</summary>
+    public int Scratch { get; }
 }

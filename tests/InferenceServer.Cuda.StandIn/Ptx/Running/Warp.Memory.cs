@@ -59,8 +59,8 @@ internal sealed unsafe partial class Warp
         return at;
     }
 
-    /// <summary>Checks that bytes may be read, whatever their alignment.</summary>
-    public void GlobalUnaligned(Instruction* i, int lane, ulong address, int bytes)
+    /// <summary>Checks that bytes may be read; how many need not be a power of two.</summary>
+    public void CheckGlobal(Instruction* i, int lane, ulong address, int bytes)
     {
         if (block.Global.Map(address, bytes, write: false) == null)
             Fault(i, lane, $"read of {bytes} bytes at global address 0x{address:x} is not within any allocation{block.Global.Nearest(address)}");

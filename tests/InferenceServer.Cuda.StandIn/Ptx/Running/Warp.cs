@@ -39,6 +39,7 @@ internal sealed unsafe partial class Warp(BlockExecutor block, int index)
         Status = WarpStatus.Ready;
         Copies.Clear();
         StartConverged();
+        StartUndefined();
     }
 
     /// <summary>Runs until the warp ends or waits for another.</summary>
@@ -85,11 +86,15 @@ internal sealed unsafe partial class Warp(BlockExecutor block, int index)
         switch (i->Flow)
         {
             case Flow.Next:
+                if (i->Tracked) TrackUndefined(i, mask);
                 if (mask != 0) i->Run(this, i, mask);
                 _pc++;
                 break;
-            case Flow.Branch: Branch(i, mask); break;
-            case Flow.Exit: Exit(mask); break;
+            case Flow.Branch or Flow.Exit:
+                if (i->Tracked) TrackUndefined(i, mask);
+                if (i->Flow == Flow.Branch) Branch(i, mask);
+                else Exit(mask);
+                break;
             default:
                 if (_active == Alive || _released) Together(i, mask);
                 else Park(mask);
@@ -101,6 +106,7 @@ internal sealed unsafe partial class Warp(BlockExecutor block, int index)
     {
         _released = false;
         _pc++;
+        if (i->Tracked) TrackUndefined(i, mask);
         if (mask == 0) return;
         if (i->Flow != Flow.Members && mask != Alive)
             Fault(i, FirstLane(mask), $"reached by lanes {mask:x8} of a warp whose lanes {Alive:x8} run: all must take part");
@@ -135,6 +141,8 @@ internal sealed unsafe partial class Warp(BlockExecutor block, int index)
         ref uint predicate = ref Predicate(offset);
         predicate = (predicate & ~mask) | (value & mask);
     }
+
+    public int IndexOf(Instruction* i) => _stream.IndexOf(i);
 
     public static int FirstLane(uint mask) => mask == 0 ? 0 : BitOperations.TrailingZeroCount(mask);
 
