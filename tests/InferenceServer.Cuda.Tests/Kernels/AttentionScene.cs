@@ -15,7 +15,7 @@ internal sealed record AttentionSize(int Heads, int KvHeads, int HeadDim)
 
     public int Group => Heads / KvHeads;
 
-    public int QkvStride => (Heads + 2 * KvHeads) * HeadDim + 8;
+    public int QkvStride => (Heads + 2 * KvHeads) * HeadDim + 16; // whole sectors
 
     public int OutStride => Heads * HeadDim + 8;
 }

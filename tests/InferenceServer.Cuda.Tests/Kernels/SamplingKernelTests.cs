@@ -23,6 +23,15 @@ public class SamplingKernelTests
         CheckDraws(scene);
     }
 
+    [Fact]
+    public void Borders_among_equals_and_penalties_equal_the_plain_samplers()
+    {
+        Random random = new(8);
+        SamplingScene scene = new(12);
+        for (int i = 0; i < 250; i++) AddFlat(scene, random);
+        CheckDraws(scene);
+    }
+
     /// <summary>Draws of a scene held to the plain sampler, wherever its two best scores are not as good as equal.</summary>
     internal static void CheckDraws(SamplingScene scene, KernelRig? other = null)
     {
@@ -165,5 +174,14 @@ public class SamplingKernelTests
         };
         scene.Add(Logits(random, vocabulary), parameters, (ulong)random.NextInt64(), generated: Some(random.Next(4)), prompt: Some(5), stops: vocabulary > 8 ? [1, 2] : [],
             pending: random.Next(2) == 0 ? random.Next(vocabulary) : -1);
+    }
+
+    /// <summary>Logits of few values, all of them likely, so that one token too many or one penalty amiss changes many draws.</summary>
+    internal static void AddFlat(SamplingScene scene, Random random)
+    {
+        int[] generated = [.. Enumerable.Range(0, 6).Select(_ => random.Next(scene.Vocabulary))];
+        float[] logits = [.. Enumerable.Range(0, scene.Vocabulary).Select(_ => random.Next(-3, 3) / 2f)];
+        SamplingParameters parameters = new() { TopK = 1 + random.Next(6), RepetitionPenalty = 1.5f, FrequencyPenalty = random.Next(2) * -0.8f }; // negative: tokens that were generated stay likely
+        scene.Add(logits, parameters, (ulong)random.NextInt64(), generated, pending: random.Next(2) == 0 ? generated[0] : -1);
     }
 }

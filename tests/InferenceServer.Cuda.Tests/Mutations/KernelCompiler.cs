@@ -43,7 +43,8 @@ internal static partial class KernelCompiler
         int at = source.IndexOf(mutation.Find, StringComparison.Ordinal);
         Assert.True(at >= 0, $"{mutation.File}, {mutation.Name}: the text to change is not there: {mutation.Find}");
         Assert.True(source.IndexOf(mutation.Find, at + 1, StringComparison.Ordinal) < 0, $"{mutation.File}, {mutation.Name}: the text to change is there twice: {mutation.Find}");
-        return source[..at] + mutation.Replace + source[(at + mutation.Find.Length)..];
+        source = source[..at] + mutation.Replace + source[(at + mutation.Find.Length)..];
+        return mutation.Kernels is { } few ? $"{source[..source.IndexOf("\n" + few.FromLine, StringComparison.Ordinal)]}\n{few.Text}\n" : source;
     }
 
     private static string[] Flags()

@@ -12,6 +12,9 @@ internal sealed record Mutation(string Family, string Name, string Find, string 
     /// <summary>Where the bug is planted, if not in the family's own source.</summary>
     public string File { get; init; } = $"{Family}.cu";
 
+    /// <summary>To compile few of a family's many kernels: what stands for the list of them, from the first line that begins so. Null: all.</summary>
+    public (string FromLine, string Text)? Kernels { get; init; }
+
     /// <summary>Why an interpreter may not see it. Null: it must be caught.</summary>
     public string? Elusive { get; init; }
 }

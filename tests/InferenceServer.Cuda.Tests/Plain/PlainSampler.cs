@@ -16,7 +16,7 @@ internal static class PlainSampler
         if (pending >= 0 && state.Counts is not null) counts[pending] = counts.GetValueOrDefault(pending) + 1;
         for (int i = 0; i < edited.Length; i++)
         {
-            bool banned = p.BannedTokens?.Contains(i) == true || (state.GeneratedTokens < p.MinTokens && state.StopTokens.Contains(i));
+            bool banned = p.BannedTokens?.Contains(i) == true || (state.GeneratedTokens + (pending >= 0 ? 1 : 0) < p.MinTokens && state.StopTokens.Contains(i));
             if (banned || p.AllowedTokens?.Contains(i) == false) edited[i] = double.NegativeInfinity;
             if (!counts.TryGetValue(i, out int count)) continue;
             edited[i] = edited[i] > 0 ? edited[i] / p.RepetitionPenalty : edited[i] * p.RepetitionPenalty;
