@@ -1,3 +1,4 @@
+using InferenceServer.Cuda.Blas;
 using InferenceServer.Cuda.Driver;
 
 namespace InferenceServer.Cuda;
@@ -10,8 +11,9 @@ public sealed class CudaDevice : IDisposable
 {
     private bool _disposed;
 
-    private CudaDevice(int index, CudaContext context, KernelLibrary kernels)
+    private CudaDevice(int index, CudaContext context, KernelLibrary kernels, CublasLtApi? blas)
     {
+        Blas = blas;
         Index = index;
         Context = context;
         Kernels = kernels;
@@ -40,20 +42,27 @@ public sealed class CudaDevice : IDisposable
 
     internal KernelLibrary Kernels { get; }
 
+    /// <summary>Null where the machine has no cuBLASLt: our own products then do its work.</summary>
+    internal CublasLtApi? Blas { get; }
+
     /// <summary>Opens a GPU by the machine's driver, and makes it current on this thread.</summary>
     /// <param name="index">From 0.</param>
     /// <param name="log">Told what the assembler of kernels and its cache have to say.</param>
     /// <exception cref="CudaUnavailableException">A sentence for the operator: no driver, no such device, too old, built without kernels.</exception>
-    public static CudaDevice Open(int index, Action<string>? log = null) => Open(DriverApi.Load(), index, log: log);
+    public static CudaDevice Open(int index, Action<string>? log = null)
+    {
+        DriverApi api = DriverApi.Load();
+        return Open(api, index, log: log, blas: CublasLtApi.TryLoad(api.Version));
+    }
 
-    internal static CudaDevice Open(DriverApi api, int index, KernelSource? source = null, CubinCache? cache = null, Action<string>? log = null)
+    internal static CudaDevice Open(DriverApi api, int index, KernelSource? source = null, CubinCache? cache = null, Action<string>? log = null, CublasLtApi? blas = null)
     {
         CudaContext context = CudaContext.Open(api, index);
         try
         {
             KernelLibrary kernels = new(context, source, cache, log);
             kernels.LoadAll();
-            return new CudaDevice(index, context, kernels);
+            return new CudaDevice(index, context, kernels, blas);
         }
         catch
         {

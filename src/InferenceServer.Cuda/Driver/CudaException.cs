@@ -18,6 +18,16 @@ internal sealed class CudaException : Exception
         Kernel = kernel;
     }
 
+    private CudaException(string call, string message)
+        : base(message)
+    {
+        Call = call;
+        Error = CudaError.Unknown;
+    }
+
+    /// <summary>A call of cuBLASLt that failed; its numbers are not the driver's.</summary>
+    public static CudaException OfBlas(string call, int status, string statusName, string detail) => new(call, $"{call}: {statusName} ({status}): {detail}");
+
     public string Call { get; }
 
     public CudaError Error { get; }

@@ -1,4 +1,5 @@
 using InferenceServer.Core.Compute;
+using InferenceServer.Cuda.Blas;
 using InferenceServer.Cuda.Driver;
 using InferenceServer.Cuda.Handles;
 using InferenceServer.Cuda.Kernels;
@@ -24,6 +25,7 @@ internal sealed class StepKernels : IDisposable
     private readonly SamplingKernel _sampling;
     private readonly Dictionary<(int HeadDim, int Group), AttentionDecodeKernel> _decode = [];
     private readonly Dictionary<int, AttentionPrefillKernel> _prefill = [];
+    private readonly CublasLt? _blas;
     private readonly ulong _partial;  // split-K
     private readonly ulong _counters; // split-K
     private ulong _gateUp;
@@ -46,13 +48,15 @@ internal sealed class StepKernels : IDisposable
         _partial = workspace.Allocate(PartialBytes(device.Context.SmCount), "partial sums of products");
         _counters = workspace.Allocate(CounterBytes(device.Context.SmCount), "partial sums of products");
         stream.Fill(_counters, 0, CounterBytes(device.Context.SmCount)); // each tile's last piece leaves them so
+        if (device.Blas is null) return;
+        _blas = new CublasLt(device.Context, device.Blas, workspace.Allocate(CublasLt.WorkspaceBytesAdvised, "cuBLASLt"), CublasLt.WorkspaceBytesAdvised);
     }
 
-    public string Description => $"kernels for {_device.Kernels.Arch}, own GEMM";
+    public string Description => $"kernels for {_device.Kernels.Arch}, " + (_device.Blas is { } blas ? $"cuBLASLt {blas.Version}" : "own GEMM");
 
     /// <summary>What the workspace holds for kernels, before it is made.</summary>
     public static long Bytes(CudaModelSizes model, CudaOptions limits, int smCount) =>
-        DeviceArena.Align(GateUpBytes(limits, 2 * model.IntermediateSize)) + DeviceArena.Align(PartialBytes(smCount)) + DeviceArena.Align(CounterBytes(smCount));
+        DeviceArena.Align(GateUpBytes(limits, 2 * model.IntermediateSize)) + DeviceArena.Align(PartialBytes(smCount)) + DeviceArena.Align(CounterBytes(smCount)) + CublasLt.WorkspaceBytesAdvised;
 
     public void Embed(in EmbedParams p, int tokens) => _embedding.Launch(_stream, p, tokens);
 
@@ -67,6 +71,7 @@ internal sealed class StepKernels : IDisposable
             return;
         }
 
+        if (_blas is not null && TryBlas(in p)) return;
         GemmPlan plan = GemmPlan.Choose(p.M, p.N, p.K, _device.Context.SmCount);
         p.Splits = plan.Splits;
         if (plan.Splits > 1) (p.Partial, p.Counters) = (_partial, _counters);
@@ -117,8 +122,17 @@ internal sealed class StepKernels : IDisposable
 
     public void Sample(in SampleParams p, int rows) => _sampling.Launch(_stream, p, rows);
 
-    public void Dispose()
+    public void Dispose() => _blas?.Dispose();
+
+    /// <summary>The library leaves padding columns alone and adds no f32 bias, so shapes with either are ours. Algorithms are timed for the row counts that come back.</summary>
+    private bool TryBlas(in LinearParams p)
     {
+        if (p.N % 8 != 0 || p.K % 8 != 0 || (p.Bias != 0 && p.YF32 != 0)) return false;
+        BlasType type = _options.Precision == ElementType.F16 ? BlasType.F16 : BlasType.BF16;
+        bool recurs = p.M <= StepGraphs.LargestBucket && p.M == StepGraphs.BucketFor(p.M);
+        _blas!.Matmul(_stream, new MatmulShape(type, p.M, p.N, p.K, p.XStride, p.WStride, p.YStride, p.YF32 != 0), p.X, p.W, p.Y, recurs);
+        if (p.Bias != 0) _bias.Launch(_stream, new BiasParams { Y = p.Y, Bias = p.Bias, Rows = p.M, N = p.N, YStride = p.YStride });
+        return true;
     }
 
     private static long GateUpBytes(CudaOptions limits, int columns) => CudaActivation.Bytes(limits.MaxTokensPerStep, columns, ActivationUse.Hidden);
