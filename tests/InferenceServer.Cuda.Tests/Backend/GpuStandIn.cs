@@ -1,3 +1,4 @@
+using InferenceServer.Cuda.Blas;
 using InferenceServer.Cuda.Driver;
 using InferenceServer.Cuda.StandIn.Driver;
 
@@ -13,5 +14,5 @@ internal static class GpuStandIn
     }
 
     /// <summary>A device without a cache of assembled kernels, so that tests leave nothing on the disk.</summary>
-    public static CudaDevice Open(StandInDriver driver) => CudaDevice.Open(driver.Api, 0, cache: new CubinCache(null));
+    public static CudaDevice Open(StandInDriver driver, CublasLtApi? blas = null) => CudaDevice.Open(driver.Api, 0, cache: new CubinCache(null), blas: blas);
 }

@@ -1,6 +1,7 @@
 using InferenceServer.Core.Compute;
 using InferenceServer.Core.Stepping;
 using InferenceServer.Cpu;
+using InferenceServer.Cuda.Blas;
 using InferenceServer.Cuda.StandIn.Driver;
 using InferenceServer.Engine.Sampling;
 using InferenceServer.Models;
@@ -14,10 +15,10 @@ internal sealed class ModelRig : IDisposable
 {
     public static readonly CudaOptions Limits = new() { MaxTokensPerStep = 64, MaxSequencesPerStep = 12, MaxRowsPerStep = 12, ContextLength = 256 };
 
-    public ModelRig(string folder, CudaTuning? tuning = null, int seed = 1, ElementType precision = ElementType.BF16, ISampler? sampler = null, StandInOptions? device = null)
+    public ModelRig(string folder, CudaTuning? tuning = null, int seed = 1, ElementType precision = ElementType.BF16, ISampler? sampler = null, StandInOptions? device = null, CublasLtApi? blas = null)
     {
         Driver = GpuStandIn.Create(seed, device);
-        Backend = new CudaBackend(GpuStandIn.Open(Driver), Limits with { Precision = precision }, sampler ?? new HostSampler(), tuning ?? new CudaTuning { BuffersApart = true, StagingBytes = 5000 });
+        Backend = new CudaBackend(GpuStandIn.Open(Driver, blas), Limits with { Precision = precision }, sampler ?? new HostSampler(), tuning ?? new CudaTuning { BuffersApart = true, StagingBytes = 5000 });
         using ModelFolder model = ModelFolder.Open(folder);
         Runner = model.LoadRunner(Backend, Options(2));
     }
