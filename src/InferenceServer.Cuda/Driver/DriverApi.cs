@@ -7,7 +7,7 @@ namespace InferenceServer.Cuda.Driver;
 /// nothing else in the project knows which. Calls return a <see cref="CudaError"/>; whoever calls hands it to <see cref="Check"/>.
 /// Immutable and thread-safe, as the driver is.
 /// </summary>
-/// <remarks>To add a call: the field, its line in the constructor, its line in native/driver_signatures.c (a test compares), its twin in the stand-in.</remarks>
+/// <remarks>To add a call: the field, its line in the constructor, its line in native/driver_signatures.c, its twin in the stand-in.</remarks>
 internal sealed unsafe partial class DriverApi
 {
     /// <summary>What the NVIDIA driver installs, and the container toolkit mounts.</summary>
