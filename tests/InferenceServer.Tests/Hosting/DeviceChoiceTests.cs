@@ -68,7 +68,7 @@ public class DeviceChoiceTests
     {
         (int exitCode, string output) = await ServerProcess.RunAsync("doctor");
         Assert.Equal(0, exitCode);
-        foreach (string line in new[] { "server    ", "cpu       ", "memory    ", "models    ", "device    --device auto: " })
+        foreach (string line in new[] { "server    ", "cpu       ", "memory    ", "cuda      ", "models    ", "device    --device auto: " })
             Assert.Contains("\n" + line, "\n" + output, StringComparison.Ordinal);
     }
 

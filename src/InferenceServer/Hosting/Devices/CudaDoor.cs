@@ -13,5 +13,5 @@ internal sealed record CudaDoor
     public Func<CudaDevice, CudaOptions, ISampler, CudaBackend> CreateBackend { get; init; } = static (device, options, sampler) => new CudaBackend(device, options, sampler);
 
     /// <summary>What doctor prints of the driver and the GPUs.</summary>
-    public Func<IReadOnlyList<string>> Report { get; init; } = static () => [];
+    public Func<IReadOnlyList<string>> Report { get; init; } = CudaDoctor.Report;
 }
