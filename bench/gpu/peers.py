@@ -1,10 +1,11 @@
 """What one would otherwise run on the same card: transformers, with random weights of the same shapes.
 
-    python3 bench/gpu/peers.py --peer continuous|static|compiled [--json FILE] [--seconds S] [--tiny]
+    python3 bench/gpu/peers.py --peer continuous|static|compiled|products [--json FILE] [--seconds S] [--tiny]
 
 continuous: generate_batch (paged cache, continuous batching, CUDA graphs where they work).
 static:     generate with a static cache, eager.
 compiled:   the same with torch.compile, as generate itself does it for a static cache.
+products:   the matrix products of a step alone, by PyTorch, whose library they are (cuBLAS) beside our own.
 No download: weights are drawn on the device. Each figure is one JSON line; whatever fails is a line too and the next one goes on.
 """
 
@@ -28,6 +29,7 @@ SHAPES = {
 CONTEXT = 1024
 BATCHES = [1, 8, 32, 64, 128, 256]
 PROMPTS = [128, 512, 2048, 8192]
+PRODUCT_ROWS = [1, 8, 16, 32, 64, 128, 256, 2048]
 WARM_TOKENS, TIMED_TOKENS = 8, 32
 
 
@@ -63,20 +65,24 @@ def first_line(error):
 
 def main():
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("--peer", required=True, choices=["continuous", "static", "compiled"])
+    parser.add_argument("--peer", required=True, choices=["continuous", "static", "compiled", "products"])
     parser.add_argument("--json")
     parser.add_argument("--seconds", type=float, default=60)
     parser.add_argument("--tiny", action="store_true", help="a model that a processor can run, to try the script")
     options = parser.parse_args()
-    lines = Lines(options.json, "transformers, " + options.peer, time.monotonic() + options.seconds)
+    name = "PyTorch" if options.peer == "products" else "transformers, " + options.peer
+    lines = Lines(options.json, name, time.monotonic() + options.seconds)
     try:
-        torch, transformers = importlib.import_module("torch"), importlib.import_module("transformers")
+        torch = importlib.import_module("torch")
+        transformers = None if options.peer == "products" else importlib.import_module("transformers")
     except ImportError as error:
         lines.failed("all", f"PyTorch and transformers are not both installed here: {error}")
         return 3
     if not options.tiny and not torch.cuda.is_available():
         lines.failed("all", "PyTorch sees no GPU here")
         return 3
+    if options.peer == "products":
+        return products(torch, lines, options.tiny)
     lines.write("peer versions", torch=torch.__version__, transformers=transformers.__version__)
     device = "cuda" if torch.cuda.is_available() else "cpu"
     measure = {"continuous": continuous, "static": static, "compiled": compiled}[options.peer]
@@ -286,6 +292,55 @@ def batch_outputs(torch, transformers, model, batch, prompt, tokens, use_graphs)
     if complete < batch:
         raise RuntimeError(f"generate_batch answered {complete} of {batch} requests in full; its log says why")
     return outputs
+
+
+# ---- the products of a step
+
+def products(torch, lines, tiny):
+    if tiny:
+        lines.failed("products", "there is no GPU to time them on")
+        return 0
+    shape = SHAPES["llama-3-8b"]
+    hidden, intermediate = shape["hidden_size"], shape["intermediate_size"]
+    kv = hidden // shape["num_attention_heads"] * shape["num_key_value_heads"]
+    matrices = [("qkv", hidden + 2 * kv, hidden), ("o", hidden, hidden), ("gate-up", 2 * intermediate, hidden), ("down", hidden, intermediate),
+                ("head", shape["vocab_size"], hidden)]
+    for rows in PRODUCT_ROWS:
+        for name, n, k in matrices:
+            what = f"product, {name}, {rows} rows"
+            if lines.out_of_time(what):
+                continue
+            try:
+                seconds = time_product(torch, rows, n, k)
+                lines.write("products by PyTorch", product=name, n=n, k=k, rows=rows, us=round(seconds * 1e6, 2),
+                            **{"TFLOP/s": round(2e-12 * rows * n * k / seconds, 1), "GB/s": round(2e-9 * (n * k + rows * (n + k)) / seconds, 0)})
+            except Exception as error:
+                lines.failed(what, error)
+    return 0
+
+
+def time_product(torch, rows, n, k):
+    """Median seconds, in a CUDA graph over weights that rotate, so that neither launches nor L2 count."""
+    copies = max(1, min(16, (1 << 30) // (2 * n * k)))
+    x = torch.randn(rows, k, device="cuda", dtype=torch.bfloat16)
+    weights = [torch.randn(n, k, device="cuda", dtype=torch.bfloat16) * 0.02 for _ in range(copies)]
+    y = torch.empty(rows, n, device="cuda", dtype=torch.bfloat16)
+    torch.matmul(x, weights[0].t(), out=y)  # the library is loaded outside of the capture
+    torch.cuda.synchronize()
+    graph = torch.cuda.CUDAGraph()
+    repeats = max(copies, 8)
+    with torch.cuda.graph(graph):
+        for i in range(repeats):
+            torch.matmul(x, weights[i % copies].t(), out=y)
+    times = []
+    for _ in range(6):
+        begin, end = torch.cuda.Event(enable_timing=True), torch.cuda.Event(enable_timing=True)
+        begin.record()
+        graph.replay()
+        end.record()
+        end.synchronize()
+        times.append(begin.elapsed_time(end) * 1e-3 / repeats)
+    return statistics.median(times[1:])
 
 
 if __name__ == "__main__":

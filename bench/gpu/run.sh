@@ -9,7 +9,7 @@ root=$(cd "$(dirname "$0")/../.." && pwd)
 cd "$root" || exit 1
 
 # name:budget in seconds. A step that overruns is stopped, and the next one goes on.
-plan="ptxas:60 nvcc:75 kernels:60 sanitizer:75 probe:90 model-8b:120 peer-continuous:75 peer-static:60 model-1b:45 peer-compiled:80 http:50"
+plan="ptxas:60 nvcc:75 kernels:60 sanitizer:75 probe:90 peer-products:35 model-8b:120 peer-continuous:75 peer-static:60 model-1b:45 peer-compiled:80 http:50"
 reserve=12 # seconds kept for the summary
 
 main() {
@@ -157,6 +157,7 @@ step_model-1b() { "$GPU_BENCH" model $(results) --cache "$WORK/cubin" --shape ll
 
 # shellcheck disable=SC2046 # two words
 peer() { PYTHONUNBUFFERED=1 HF_HUB_OFFLINE=1 TRANSFORMERS_OFFLINE=1 TOKENIZERS_PARALLELISM=false python3 bench/gpu/peers.py $(results) "$@"; }
+step_peer-products() { peer --peer products --seconds 30; }
 step_peer-continuous() { peer --peer continuous --seconds 68; }
 step_peer-static() { peer --peer static --seconds 54; }
 step_peer-compiled() { peer --peer compiled --seconds 72; }

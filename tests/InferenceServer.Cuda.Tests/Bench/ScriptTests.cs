@@ -31,6 +31,7 @@ public sealed class ScriptTests(ITestOutputHelper output) : IDisposable
     [InlineData("continuous", "transformers, continuous, 1 1 prompt; decode 1 decode 3")]
     [InlineData("static", "transformers, static, 0 1 prompt; decode 1 decode 3")]
     [InlineData("compiled", "transformers, compiled, 0 0 prompt; decode 1 decode 3")]
+    [InlineData("products", "PyTorch, 1 0 prompt; ")]
     public void The_peers_script_measures_every_batch_and_records_what_fails(string peer, string expected)
     {
         GpuBenchFiles.Require("python3");
@@ -56,7 +57,7 @@ public sealed class ScriptTests(ITestOutputHelper output) : IDisposable
 
         JsonElement summary = JsonSerializer.Deserialize<JsonElement>(File.ReadAllText(Path.Combine(_folder, "summary.json")));
         string[] steps = [.. summary.GetProperty("steps").EnumerateArray().Select(s => s.GetProperty("name").GetString()!)];
-        Assert.Equal(["ptxas", "nvcc", "kernels", "sanitizer", "probe", "model-8b", "peer-continuous", "peer-static", "model-1b", "peer-compiled", "http"], steps);
+        Assert.Equal(["ptxas", "nvcc", "kernels", "sanitizer", "probe", "peer-products", "model-8b", "peer-continuous", "peer-static", "model-1b", "peer-compiled", "http"], steps);
         JsonElement tables = summary.GetProperty("tables");
         Assert.Equal(["clean", "errors: see the log"], tables.GetProperty("compute-sanitizer").EnumerateArray().Select(r => r.GetProperty("verdict").GetString()));
         Assert.True(tables.TryGetProperty("decode", out _), "a peer's line did not reach the snapshot");

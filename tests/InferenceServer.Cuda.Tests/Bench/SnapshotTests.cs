@@ -68,7 +68,8 @@ public sealed class SnapshotTests : IDisposable
         WriteResults(
             """{"table":"bandwidth","what":"read","on device":true,"GB/s":4000}""",
             """{"table":"bandwidth","what":"from page-locked host memory","on device":false,"GB/s":9000}""",
-            """{"table":"products","shape":"qkv","rows":2048,"ours TFLOP/s":300,"cuBLASLt TFLOP/s":700}""",
+            """{"table":"products","shape":"qkv","rows":2048,"ours TFLOP/s":300,"cuBLASLt TFLOP/s":650}""",
+            """{"table":"products by PyTorch","engine":"PyTorch","product":"qkv","rows":2048,"TFLOP/s":700}""",
             """{"table":"products","sha""");
         Assert.Equal((new Floor(4e12, 7e14), true), FloorReader.Read(Path.Combine(_folder, "results.jsonl")));
         Assert.Equal((Floor.H200, false), FloorReader.Read(null));

@@ -9,8 +9,10 @@ internal static class FloorReader
     public const string BandwidthColumn = "GB/s";
     public const string ProductTable = "products";
 
-    /// <summary>Columns of <see cref="ProductTable"/> in TFLOP/s, whoever computed.</summary>
-    public static readonly string[] RateColumns = ["ours TFLOP/s", "cuBLASLt TFLOP/s"];
+    public const string PeerProductTable = "products by PyTorch";
+
+    /// <summary>Columns of both in TFLOP/s, whoever computed.</summary>
+    public static readonly string[] RateColumns = ["ours TFLOP/s", "cuBLASLt TFLOP/s", "TFLOP/s"];
 
     /// <param name="results">results.jsonl; null or missing: nothing was measured.</param>
     public static (Floor Floor, bool Measured) Read(string? results)
@@ -22,7 +24,7 @@ internal static class FloorReader
                 JsonElement row = JsonSerializer.Deserialize<JsonElement>(line);
                 string? table = row.GetProperty("table").GetString();
                 if (table == BandwidthTable && row.GetProperty("on device").GetBoolean()) bytes = Math.Max(bytes, Number(row, BandwidthColumn) * 1e9);
-                if (table == ProductTable)
+                if (table is ProductTable or PeerProductTable)
                     foreach (string column in RateColumns) flops = Math.Max(flops, Number(row, column) * 1e12);
             }
 
