@@ -1,3 +1,4 @@
+using InferenceServer.Cuda.Blas;
 using InferenceServer.Cuda.Steps;
 
 namespace InferenceServer.Cuda;
@@ -27,10 +28,11 @@ public sealed record CudaMemoryPlan(long WeightBytes, long WorkspaceBytes, long 
     public static CudaMemoryPlan Compute(CudaDevice device, CudaModelSizes model, CudaOptions limits, int blockSize, double? gpuMemory = null, long? kvMemory = null)
     {
         ArgumentNullException.ThrowIfNull(device);
-        return Compute((device.FreeBytes, device.TotalBytes, device.Context.SmCount), model, limits, blockSize, gpuMemory, kvMemory);
+        long blas = device.Blas is null ? 0 : CublasLt.WorkspaceBytesAdvised;
+        return Compute((device.FreeBytes, device.TotalBytes, device.Context.SmCount), model, limits, blockSize, gpuMemory, kvMemory, blas);
     }
 
-    internal static CudaMemoryPlan Compute((long Free, long Total, int SmCount) device, CudaModelSizes model, CudaOptions limits, int blockSize, double? gpuMemory = null, long? kvMemory = null)
+    internal static CudaMemoryPlan Compute((long Free, long Total, int SmCount) device, CudaModelSizes model, CudaOptions limits, int blockSize, double? gpuMemory = null, long? kvMemory = null, long blasBytes = 0)
     {
         (long freeBytes, long totalBytes, int smCount) = device;
         double asked = gpuMemory ?? DefaultShare;
@@ -43,7 +45,7 @@ public sealed record CudaMemoryPlan(long WeightBytes, long WorkspaceBytes, long 
         budget = Math.Min(budget, usable);
         long weights = model.WeightBytes(limits.ContextLength);
         long workspace = model.ActivationBytes(limits.MaxTokensPerStep, limits.MaxRowsPerStep)
-            + StepBuffers.Bytes(model, limits, blockSize, smCount) + StepKernels.Bytes(model, limits, smCount);
+            + StepBuffers.Bytes(model, limits, blockSize, smCount) + StepKernels.Bytes(model, limits, smCount) + blasBytes;
         long rest = budget - weights - workspace, block = model.KvBytesPerToken * blockSize, kv = kvMemory ?? rest;
         if (kv > rest || kv < block)
             throw new CudaMemoryException(

@@ -54,9 +54,9 @@ internal sealed class StepKernels : IDisposable
 
     public string Description => $"kernels for {_device.Kernels.Arch}, " + (_device.Blas is { } blas ? $"cuBLASLt {blas.Version}" : "own GEMM");
 
-    /// <summary>What the workspace holds for kernels, before it is made.</summary>
+    /// <summary>What the workspace holds for kernels, before it is made; without what cuBLASLt takes.</summary>
     public static long Bytes(CudaModelSizes model, CudaOptions limits, int smCount) =>
-        DeviceArena.Align(GateUpBytes(limits, 2 * model.IntermediateSize)) + DeviceArena.Align(PartialBytes(smCount)) + DeviceArena.Align(CounterBytes(smCount)) + CublasLt.WorkspaceBytesAdvised;
+        DeviceArena.Align(GateUpBytes(limits, 2 * model.IntermediateSize)) + DeviceArena.Align(PartialBytes(smCount)) + DeviceArena.Align(CounterBytes(smCount));
 
     public void Embed(in EmbedParams p, int tokens) => _embedding.Launch(_stream, p, tokens);
 

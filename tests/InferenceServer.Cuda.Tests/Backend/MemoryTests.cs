@@ -11,8 +11,10 @@ namespace InferenceServer.Cuda.Tests.Backend;
 
 public sealed class MemoryTests
 {
-    [Fact]
-    public void What_was_planned_before_loading_is_what_is_taken_in_one_piece_each()
+    [Theory]
+    [InlineData(false)]
+    [InlineData(true)]
+    public void What_was_planned_before_loading_is_what_is_taken_in_one_piece_each(bool blas)
     {
         using StandInDriver driver = GpuStandIn.Create();
         using TemporaryFolder folder = ModelRig.Tiny("Qwen3ForCausalLM", qkNorm: true);
@@ -28,7 +30,7 @@ public sealed class MemoryTests
             VocabularySize = TinyModel.Vocabulary,
         };
         CudaOptions limits = ModelRig.Limits with { ContextLength = TinyModel.Positions };
-        CudaDevice device = GpuStandIn.Open(driver);
+        CudaDevice device = GpuStandIn.Open(driver, blas ? StandInBlas.Api : null);
         CudaMemoryPlan plan = CudaMemoryPlan.Compute(device, sizes, limits, 8, kvMemory: 1 << 20);
         CudaBackend backend = new(device, limits with { WeightBytes = plan.WeightBytes, WorkspaceBytes = plan.WorkspaceBytes }, new HostSampler());
         using IModelRunner runner = model.LoadRunner(backend, new RunnerOptions
