@@ -4,7 +4,7 @@ using InferenceServer.GpuBench.Shapes;
 
 namespace InferenceServer.GpuBench.Probes;
 
-/// <summary>Matrix products of a step's five shapes: our own GEMM beside cuBLASLt's best.</summary>
+/// <summary>Matrix products of a step's five shapes: our own GEMM. PyTorch's, by cuBLAS, are in peers.py.</summary>
 internal static class ProductProbe
 {
     public static void Run(ProbeDevice device, ResultLog log, TimeBudget budget)
