@@ -86,7 +86,7 @@ public class CudaStepBench
     private void Load()
     {
         int width = Shape.QueryColumns;
-        Matrix Weights(int rows) => _backend.LoadMatrix(new RandomTensor(ElementType.BF16, rows, width));
+        Matrix Weights(int rows) => _backend.LoadMatrix(MatrixUse.Layer, new RandomTensor(ElementType.BF16, rows, width));
         (_embedding, _qkvWeights, _outputWeights, _gateUpWeights) = (Weights(1000), Weights(Shape.QkvColumns), Weights(width), Weights(2 * width));
         _gain = _backend.LoadVector(new RandomTensor(ElementType.F32, 1, width));
         _rope = _backend.LoadRope(new float[2 * Context * 4], new float[2 * Context * 4], 2 * Context, 8);

@@ -63,7 +63,7 @@ public sealed partial class CpuBackend : IComputeBackend
     public string Description =>
         $"{_pool.Threads} {(_pool.Threads == 1 ? "thread" : "threads")}, {_kernels.InstructionSet} kernels, {_buffers.Sum(b => b.Bytes) / 1048576.0:F1} MiB";
 
-    public unsafe Matrix LoadMatrix(params IReadOnlyList<HostTensor> stacked)
+    public unsafe Matrix LoadMatrix(MatrixUse use, params IReadOnlyList<HostTensor> stacked)
     {
         ObjectDisposedException.ThrowIf(_disposed, this);
         if (stacked.Count == 0) throw new ArgumentException("A matrix needs at least one tensor.", nameof(stacked));

@@ -9,7 +9,7 @@ public sealed partial class CudaBackend
     private int _vocabulary;
 
     /// <exception cref="CudaMemoryException">The weights do not fit.</exception>
-    public Matrix LoadMatrix(params IReadOnlyList<HostTensor> stacked)
+    public Matrix LoadMatrix(MatrixUse use, params IReadOnlyList<HostTensor> stacked)
     {
         EnterLoad();
         if (stacked.Count == 0) throw new ArgumentException("A matrix needs at least one tensor.", nameof(stacked));
@@ -17,10 +17,11 @@ public sealed partial class CudaBackend
         long rows = 0;
         foreach (HostTensor tensor in stacked)
         {
-            if (tensor.Type != first.Type || tensor.Columns != first.Columns)
+            if (tensor.Type.IsQuantized())
+                throw new NotSupportedException($"{tensor.Name} is quantized ({tensor.Type}); GPUs compute with F32, F16 and BF16 weights.");
+            if (tensor.Columns != first.Columns)
                 throw new ArgumentException(
-                    $"Tensors stacked into one matrix must agree in type and columns: {first.Name} is {first.Type} with {first.Columns} columns, " +
-                    $"{tensor.Name} is {tensor.Type} with {tensor.Columns}.", nameof(stacked));
+                    $"Tensors stacked into one matrix must agree in columns: {first.Name} has {first.Columns}, {tensor.Name} {tensor.Columns}.", nameof(stacked));
             rows = checked(rows + tensor.Rows);
         }
 

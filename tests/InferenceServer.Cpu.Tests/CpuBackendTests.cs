@@ -47,7 +47,7 @@ public sealed class CpuBackendTests
     {
         using CpuBackend backend = Samples.Backend();
         MemoryTensor a = new(ElementType.F32, 1, 2, [1, 2], "layers.0.q"), b = new(ElementType.BF16, 1, 2, [1, 2], "layers.0.k");
-        string message = Assert.Throws<ArgumentException>(() => backend.LoadMatrix(a, b)).Message;
+        string message = Assert.Throws<ArgumentException>(() => backend.LoadMatrix(MatrixUse.Layer, a, b)).Message;
         Assert.Contains("layers.0.q is F32 with 2 columns", message, StringComparison.Ordinal);
         Assert.Contains("layers.0.k is BF16 with 2", message, StringComparison.Ordinal);
     }
@@ -88,7 +88,7 @@ public sealed class CpuBackendTests
     {
         using CpuBackend backend = Samples.Backend();
         using CpuBackend other = Samples.Backend();
-        Matrix matrix = backend.LoadMatrix(new MemoryTensor(ElementType.F32, 3, 2, [1, 2, 3, 4, 5, 6]));
+        Matrix matrix = backend.LoadMatrix(MatrixUse.Layer, new MemoryTensor(ElementType.F32, 3, 2, [1, 2, 3, 4, 5, 6]));
         Activation two = backend.Fill([[1f, 2f]]), three = backend.AllocateActivation(1, 3);
         backend.Project(two, matrix, null, three);
         Assert.Equal([5f, 11f, 17f], backend.ReadRow(three, 0).ToArray());

@@ -37,7 +37,7 @@ public sealed class MatMulTests
         foreach (ElementType type in Enum.GetValues<ElementType>())
         {
             const int Rows = 147, Columns = 531;
-            Matrix matrix = backend.LoadMatrix(MemoryTensor.Random(random, type, Rows, Columns));
+            Matrix matrix = backend.LoadMatrix(MatrixUse.Layer, MemoryTensor.Random(random, type, Rows, Columns));
             float[][] tokens = [.. Enumerable.Range(0, 29).Select(_ => Samples.Floats(random, Columns))];
             float[][] alone = [.. tokens.Select(t => Project(backend, matrix, [t])[0])];
             foreach (int count in TokenCounts)
@@ -58,7 +58,7 @@ public sealed class MatMulTests
         foreach (string set in Samples.InstructionSets().Select(row => row.Data))
         {
             using CpuBackend backend = Samples.Backend(set);
-            float[][] found = Project(backend, backend.LoadMatrix(weight), input);
+            float[][] found = Project(backend, backend.LoadMatrix(MatrixUse.Layer, weight), input);
             expected ??= found;
             if (System.Runtime.Intrinsics.X86.Fma.IsSupported || System.Runtime.Intrinsics.Arm.AdvSimd.IsSupported)
                 for (int t = 0; t < found.Length; t++) Samples.AssertSameBits(expected[t], found[t], set);
@@ -72,7 +72,7 @@ public sealed class MatMulTests
         // One row per finite half, one column, times 1: the product is the widened weight itself.
         using CpuBackend backend = Samples.Backend(set);
         float[] halves = [.. Enumerable.Range(0, 65536).Select(bits => (float)BitConverter.UInt16BitsToHalf((ushort)bits))];
-        Matrix matrix = backend.LoadMatrix(new MemoryTensor(ElementType.F16, 65536, 1, halves));
+        Matrix matrix = backend.LoadMatrix(MatrixUse.Layer, new MemoryTensor(ElementType.F16, 65536, 1, halves));
         foreach (int tokens in new[] { 1, 2, 4, 9 })
         {
             float[][] found = Project(backend, matrix, [.. Enumerable.Repeat(new[] { 1f }, tokens)]);
@@ -92,7 +92,7 @@ public sealed class MatMulTests
         MemoryTensor[] parts = [MemoryTensor.Random(random, ElementType.BF16, 20, 24), MemoryTensor.Random(random, ElementType.BF16, 7, 24), MemoryTensor.Random(random, ElementType.BF16, 9, 24)];
         MemoryTensor[] biases = [.. parts.Select(p => MemoryTensor.Random(random, ElementType.F16, 1, p.Values.Length / 24))];
         float[] input = Samples.Floats(random, 24);
-        float[] found = Project(backend, backend.LoadMatrix(parts), [input], backend.LoadVector(biases))[0];
+        float[] found = Project(backend, backend.LoadMatrix(MatrixUse.Layer, parts), [input], backend.LoadVector(biases))[0];
         double[] expected = Twins.MatMul([.. parts.SelectMany(p => p.Values)], input, 36);
         float[] bias = [.. biases.SelectMany(b => b.Values)];
         for (int r = 0; r < 36; r++) Samples.AssertClose(expected[r] + bias[r], found[r], 25, 24 * Epsilon, $"row {r}");
@@ -103,7 +103,7 @@ public sealed class MatMulTests
         using CpuBackend backend = Samples.Backend(set);
         int rows = (int)weight.Rows, columns = weight.Columns;
         float[][] input = [.. Enumerable.Range(0, tokens).Select(_ => Samples.Floats(random, columns))];
-        float[][] found = Project(backend, backend.LoadMatrix(weight), input);
+        float[][] found = Project(backend, backend.LoadMatrix(MatrixUse.Layer, weight), input);
         for (int t = 0; t < tokens; t++)
         {
             double[] expected = Twins.MatMul(weight.Values, input[t], rows);

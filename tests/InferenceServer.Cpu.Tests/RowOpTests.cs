@@ -43,7 +43,7 @@ public sealed unsafe class RowOpTests
                 MemoryTensor gate = MemoryTensor.Random(random, ElementType.BF16, hidden, 37), up = MemoryTensor.Random(random, ElementType.BF16, hidden, 37);
                 float[][] input = [.. Enumerable.Range(0, tokens).Select(_ => Samples.Floats(random, 37, 2))];
                 Activation output = backend.AllocateActivation(tokens, hidden);
-                backend.GateUpSilu(backend.Fill(input), backend.LoadMatrix(gate, up), output);
+                backend.GateUpSilu(backend.Fill(input), backend.LoadMatrix(MatrixUse.Layer, gate, up), output);
                 float[][] found = backend.ReadAll(output);
                 for (int t = 0; t < tokens; t++)
                 {
@@ -68,7 +68,7 @@ public sealed unsafe class RowOpTests
                 Activation hidden = backend.AllocateActivation(35, width);
                 KvCache cache = backend.AllocateKvCache(new KvCacheShape(1, 1, 2, 16, 4));
                 backend.BeginStep(new PlanBuilder(16).Next().Add([.. Enumerable.Range(0, 35).Reverse()], 0, [0, 1, 2]).Build(), cache);
-                backend.Embed(backend.LoadMatrix(table), hidden);
+                backend.Embed(backend.LoadMatrix(MatrixUse.Layer, table), hidden);
                 backend.EndStep();
                 float[][] found = backend.ReadAll(hidden);
                 for (int t = 0; t < 35; t++)

@@ -25,12 +25,12 @@ internal sealed class TinyModel : IDisposable
         Random random = new(2026); // the same weights in every instance
         _backend = backend;
         _shape = new AttentionShape(6, 2, 10, 0.3f, window);
-        _embedding = backend.LoadMatrix(MemoryTensor.Random(random, type, Vocabulary, Width));
+        _embedding = backend.LoadMatrix(MatrixUse.Layer, MemoryTensor.Random(random, type, Vocabulary, Width));
         int[] rows = [_shape.QkvColumns, Width, 2 * Hidden, Width], columns = [Width, _shape.QueryColumns, Width, Hidden];
         for (int layer = 0; layer < Layers; layer++)
         {
             for (int i = 0; i < Names.Length; i++)
-                _matrices[Names[i] + layer] = backend.LoadMatrix(MemoryTensor.Random(random, type, rows[i], columns[i], 0.3f));
+                _matrices[Names[i] + layer] = backend.LoadMatrix(MatrixUse.Layer, MemoryTensor.Random(random, type, rows[i], columns[i], 0.3f));
         }
 
         _gain = backend.LoadVector(MemoryTensor.Random(random, ElementType.F32, 1, Width));

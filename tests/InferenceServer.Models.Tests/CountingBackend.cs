@@ -20,7 +20,7 @@ internal sealed class CountingBackend : IComputeBackend
 
     public bool IsDisposed { get; private set; }
 
-    public Matrix LoadMatrix(params IReadOnlyList<HostTensor> stacked) => new PlainMatrix((int)stacked.Sum(t => t.Rows), stacked[0].Columns, []);
+    public Matrix LoadMatrix(MatrixUse use, params IReadOnlyList<HostTensor> stacked) => new PlainMatrix((int)stacked.Sum(t => t.Rows), stacked[0].Columns, []);
 
     public WeightVector LoadVector(params IReadOnlyList<HostTensor> concatenated) => new PlainVector([]);
 

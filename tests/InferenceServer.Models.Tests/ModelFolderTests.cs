@@ -28,14 +28,6 @@ public sealed class ModelFolderTests : IDisposable
         AssertRefused("'model.norm.weight' has shape (12, 2)", "expects (24)");
     }
 
-    [Fact]
-    public void Matrices_that_are_stacked_must_be_of_one_type()
-    {
-        const string Name = "model.layers.2.mlp.up_proj.weight";
-        _model.Tensors[Name] = _model.Tensors[Name] with { Type = ElementType.BF16 };
-        AssertRefused($"'{Name}' is stored as BF16", "'model.layers.2.mlp.gate_proj.weight'", "as F32");
-    }
-
     [Theory]
     [InlineData("model.layers.0.self_attn.q_proj.bias")] // attention_bias is not set, so it would be left out silently
     [InlineData("model.layers.3.input_layernorm.weight")] // num_hidden_layers is too low

@@ -22,7 +22,7 @@ internal sealed class PlainBackend : IComputeBackend
     /// <summary>Calls of <see cref="LoadMatrix"/>.</summary>
     public int MatricesLoaded { get; private set; }
 
-    public Matrix LoadMatrix(params IReadOnlyList<HostTensor> stacked)
+    public Matrix LoadMatrix(MatrixUse use, params IReadOnlyList<HostTensor> stacked)
     {
         MatricesLoaded++;
         return new PlainMatrix((int)stacked.Sum(t => t.Rows), stacked[0].Columns, [.. stacked.SelectMany(PlainTensors.Widen)]);

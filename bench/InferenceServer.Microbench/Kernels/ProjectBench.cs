@@ -27,7 +27,7 @@ public class ProjectBench
     public void Setup()
     {
         _backend = new CpuBackend(new CpuOptions(), new HostSampler());
-        _weight = _backend.LoadMatrix(new RandomTensor(TypeOf(Format), Outputs, Inputs));
+        _weight = _backend.LoadMatrix(MatrixUse.Layer, new RandomTensor(TypeOf(Format), Outputs, Inputs));
         _input = _backend.AllocateActivation(Rows, Inputs);
         _output = _backend.AllocateActivation(Rows, Outputs);
         _input.Rows = Rows;

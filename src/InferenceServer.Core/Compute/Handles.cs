@@ -8,6 +8,19 @@ public abstract class Matrix(int rows, int columns)
     public int Columns { get; } = columns;
 }
 
+/// <summary>What a weight matrix is for: a backend that quantizes at load keeps more bits of what costs most accuracy.</summary>
+public enum MatrixUse
+{
+    /// <summary>Between two activations of a layer.</summary>
+    Layer,
+
+    /// <summary>Rows are looked up by token; with tied embeddings it is the head too.</summary>
+    Embedding,
+
+    /// <summary>Makes logits.</summary>
+    Head,
+}
+
 /// <summary>A small f32 weight: a norm's gain or a bias.</summary>
 public abstract class WeightVector(int length)
 {

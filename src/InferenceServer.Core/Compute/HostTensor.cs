@@ -1,16 +1,67 @@
 namespace InferenceServer.Core.Compute;
 
-/// <summary>How numbers are stored. A weight format is data: kernels are chosen by it at load.</summary>
+/// <summary>
+/// How numbers are stored. A weight format is data: kernels are chosen by it at load. The quantized ones are GGUF's, block for block
+/// (https://github.com/ggml-org/ggml, ggml-common.h): a row is a whole number of blocks, little-endian.
+/// </summary>
 public enum ElementType
 {
     F32,
     F16,
     BF16,
+
+    /// <summary>Q8_0: 32 numbers in 34 bytes: f16 scale d, 32 signed bytes q; d * q.</summary>
+    Q8,
+
+    /// <summary>Q4_0: 32 numbers in 18 bytes: f16 scale d, 16 bytes whose low nibbles are numbers 0-15 and high ones 16-31; d * (q - 8).</summary>
+    Q4,
+
+    /// <summary>Q4_K: 256 numbers in 144 bytes: f16 d and dmin, 12 bytes with eight 6-bit scales and mins, 128 bytes of nibbles; d * scale * q - dmin * min.</summary>
+    Q4K,
+
+    /// <summary>Q5_K: 256 numbers in 176 bytes: as Q4_K, with 32 bytes of fifth bits before the nibbles.</summary>
+    Q5K,
+
+    /// <summary>Q6_K: 256 numbers in 210 bytes: 128 bytes of low nibbles, 64 of high bit pairs, 16 signed scales, f16 d; d * scale * (q - 32).</summary>
+    Q6K,
 }
 
 public static class ElementTypes
 {
-    public static int Bytes(this ElementType type) => type == ElementType.F32 ? 4 : 2;
+    /// <summary>Bytes of one number.</summary>
+    /// <exception cref="NotSupportedException">Numbers of this type come in blocks: see <see cref="RowBytes"/>.</exception>
+    public static int Bytes(this ElementType type) => type.BlockColumns() == 1
+        ? type.BlockBytes()
+        : throw new NotSupportedException($"{type} has no size of one number; it stores {type.BlockColumns()} in {type.BlockBytes()} bytes.");
+
+    /// <summary>Numbers that share a scale in storage; 1 for plain numbers.</summary>
+    public static int BlockColumns(this ElementType type) => type switch
+    {
+        ElementType.F32 or ElementType.F16 or ElementType.BF16 => 1,
+        ElementType.Q8 or ElementType.Q4 => 32,
+        _ => 256,
+    };
+
+    /// <summary>Bytes of one block of <see cref="BlockColumns"/> numbers.</summary>
+    public static int BlockBytes(this ElementType type) => type switch
+    {
+        ElementType.F32 => 4,
+        ElementType.F16 or ElementType.BF16 => 2,
+        ElementType.Q8 => 34,
+        ElementType.Q4 => 18,
+        ElementType.Q4K => 144,
+        ElementType.Q5K => 176,
+        ElementType.Q6K => 210,
+        _ => throw new ArgumentOutOfRangeException(nameof(type)),
+    };
+
+    /// <summary>Stored bytes of a row.</summary>
+    /// <exception cref="ArgumentException">The row is not a whole number of blocks.</exception>
+    public static long RowBytes(this ElementType type, long columns) => columns % type.BlockColumns() == 0
+        ? checked(columns / type.BlockColumns() * type.BlockBytes())
+        : throw new ArgumentException($"A row of {columns} numbers is not a whole number of {type} blocks of {type.BlockColumns()}.");
+
+    public static bool IsQuantized(this ElementType type) => type.BlockColumns() > 1;
 }
 
 /// <summary>
@@ -38,6 +89,9 @@ public abstract class HostTensor(string name, ElementType type, IReadOnlyList<lo
     /// <summary>The last dimension.</summary>
     public int Columns => checked((int)Shape[^1]);
 
-    /// <summary>The stored bytes of one row: Columns elements.</summary>
+    /// <summary>All stored bytes.</summary>
+    public long Bytes => checked(Rows * Type.RowBytes(Columns));
+
+    /// <summary>The stored bytes of one row: Columns numbers, <see cref="ElementTypes.RowBytes"/>.</summary>
     public abstract ReadOnlySpan<byte> Row(long row);
 }

@@ -16,8 +16,11 @@ public interface IComputeBackend : IDisposable
     /// <summary>One line for the log: threads, instruction set, memory.</summary>
     string Description { get; }
 
-    /// <summary>Loads matrices of equal column counts stacked by rows, e.g. q, k, v as one. The sources may be closed afterwards.</summary>
-    Matrix LoadMatrix(params IReadOnlyList<HostTensor> stacked);
+    /// <summary>
+    /// Loads matrices of equal column counts stacked by rows, e.g. q, k, v as one; they may differ in type. The sources may be closed afterwards.
+    /// </summary>
+    /// <exception cref="NotSupportedException">A sentence: this backend cannot compute with such weights.</exception>
+    Matrix LoadMatrix(MatrixUse use, params IReadOnlyList<HostTensor> stacked);
 
     /// <summary>Loads vectors one after another, e.g. the q, k, v biases as one; widened to f32.</summary>
     WeightVector LoadVector(params IReadOnlyList<HostTensor> concatenated);

@@ -13,18 +13,14 @@ internal sealed class WeightLoader(string folder, WeightFiles files, IComputeBac
     private readonly long _bytesTotal = files.TensorBytes;
     private long _bytesLoaded;
 
-    /// <summary>A matrix of <paramref name="columns"/> inputs whose rows are the named tensors' one after another, all of one type.</summary>
-    public Matrix Matrix(int columns, params ReadOnlySpan<(string Name, int Rows)> parts)
+    /// <summary>A matrix of <paramref name="columns"/> inputs whose rows are the named tensors' one after another.</summary>
+    public Matrix Matrix(int columns, params ReadOnlySpan<(string Name, int Rows)> parts) => Matrix(MatrixUse.Layer, columns, parts);
+
+    public Matrix Matrix(MatrixUse use, int columns, params ReadOnlySpan<(string Name, int Rows)> parts)
     {
         List<HostTensor> tensors = [];
         foreach ((string name, int rows) in parts) tensors.Add(Tensor(name, rows, columns));
-        HostTensor first = tensors[0];
-        foreach (HostTensor tensor in tensors)
-            if (tensor.Type != first.Type)
-                throw new ModelLoadException(
-                    $"'{folder}': tensor '{tensor.Name}' is stored as {tensor.Type}, but '{first.Name}', which is computed together with it, as {first.Type}; "
-                    + "use a revision of the model in one type.");
-        return Report(backend.LoadMatrix(tensors), tensors);
+        return Report(backend.LoadMatrix(use, tensors), tensors);
     }
 
     /// <summary>A vector of the named tensors one after another.</summary>
@@ -63,7 +59,7 @@ internal sealed class WeightLoader(string folder, WeightFiles files, IComputeBac
 
     private T Report<T>(T loaded, List<HostTensor> tensors)
     {
-        foreach (HostTensor tensor in tensors) _bytesLoaded += tensor.Rows * tensor.Columns * tensor.Type.Bytes();
+        foreach (HostTensor tensor in tensors) _bytesLoaded += tensor.Bytes;
         progress?.Report(new LoadProgress(tensors[^1].Name, _bytesLoaded, _bytesTotal));
         return loaded;
     }

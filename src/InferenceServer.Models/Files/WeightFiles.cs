@@ -21,7 +21,7 @@ internal sealed class WeightFiles : IDisposable
     public IEnumerable<string> Paths => _files.Select(f => f.Path);
 
     /// <summary>Stored bytes of all tensors.</summary>
-    public long TensorBytes => _tensors.Values.Sum(t => t.Rows * t.Columns * t.Type.Bytes());
+    public long TensorBytes => _tensors.Values.Sum(t => t.Bytes);
 
     /// <summary>Of the largest tensor; norms and the like may be wider.</summary>
     public ElementType MainType => _tensors.Values.MaxBy(t => t.Rows * t.Columns)?.Type ?? ElementType.F32;

@@ -18,7 +18,7 @@ public sealed class OpTests
         using Rig rig = new(precision);
         MemoryTensor table = MemoryTensor.Random(_random, ElementType.F32, 30, 20);
         Activation hidden = rig.Backend.AllocateActivation(16, 20, ActivationUse.Residual);
-        Matrix weights = rig.Backend.LoadMatrix(table);
+        Matrix weights = rig.Backend.LoadMatrix(MatrixUse.Layer, table);
         rig.Step(rig.Tokens(3, 29, 0, 7, 7), () => rig.Backend.Embed(weights, hidden));
         float[] rounded = new MemoryTensor(precision, 30, 20, table.Values).Values;
         int[] ids = [3, 29, 0, 7, 7];
@@ -56,7 +56,7 @@ public sealed class OpTests
         float[][] input = MemoryTensor.Matrix(_random, ElementType.BF16, rows, 52);
         MemoryTensor q = MemoryTensor.Random(_random, ElementType.BF16, 21, 52), k = MemoryTensor.Random(_random, ElementType.BF16, 9, 52);
         float[] bias = MemoryTensor.Floats(_random, 30);
-        Matrix weights = rig.Backend.LoadMatrix(q, k);
+        Matrix weights = rig.Backend.LoadMatrix(MatrixUse.Layer, q, k);
         WeightVector added = rig.Backend.LoadVector(new MemoryTensor(ElementType.F32, 1, 30, bias));
         Activation from = rig.Fill(input), narrow = rig.Backend.AllocateActivation(40, 30), wide = rig.Backend.AllocateActivation(40, 30, ActivationUse.Logits);
         rig.Backend.Project(from, weights, added, narrow);
@@ -79,7 +79,7 @@ public sealed class OpTests
         float[][] input = MemoryTensor.Matrix(_random, ElementType.BF16, rows, 24, 0.5f);
         MemoryTensor gate = MemoryTensor.Random(_random, ElementType.BF16, 43, 24), up = MemoryTensor.Random(_random, ElementType.BF16, 43, 24);
         Activation from = rig.Fill(input), output = rig.Backend.AllocateActivation(16, 43);
-        rig.Backend.GateUpSilu(from, rig.Backend.LoadMatrix(gate, up), output);
+        rig.Backend.GateUpSilu(from, rig.Backend.LoadMatrix(MatrixUse.Layer, gate, up), output);
         for (int r = 0; r < rows; r++)
         {
             double[] g = Formulas.MatMul(gate.Values, input[r], 43), u = Formulas.MatMul(up.Values, input[r], 43);
@@ -135,7 +135,7 @@ public sealed class OpTests
     {
         using Rig rig = new();
         CudaBackend backend = rig.Backend;
-        Matrix matrix = backend.LoadMatrix(MemoryTensor.Random(_random, ElementType.F32, 8, 16));
+        Matrix matrix = backend.LoadMatrix(MatrixUse.Layer, MemoryTensor.Random(_random, ElementType.F32, 8, 16));
         Activation narrow = backend.AllocateActivation(4, 16), residual = backend.AllocateActivation(4, 16, ActivationUse.Residual), eight = backend.AllocateActivation(4, 8);
         WeightVector gain = backend.LoadVector(MemoryTensor.Random(_random, ElementType.F32, 1, 16));
         Assert.Throws<ArgumentException>(() => backend.Project(eight, matrix, null, narrow));

@@ -80,7 +80,7 @@ public sealed class StepSamplingTests : IDisposable
         Assert.False(_backend.CanFeedBack(Row(0, new SamplingParameters { TopLogprobs = 2 })));
         Assert.False(_backend.CanFeedBack(Row(0, new SamplingParameters()) with { Kind = LogitsRowKind.Score }));
         Run([Row(0, new SamplingParameters { TopLogprobs = 2 }), Row(1, new SamplingParameters())], MemoryTensor.Matrix(_random, ElementType.F32, 2, Vocabulary));
-        Matrix table = _backend.LoadMatrix(MemoryTensor.Random(_random, ElementType.F32, Vocabulary, 8));
+        Matrix table = _backend.LoadMatrix(MatrixUse.Layer, MemoryTensor.Random(_random, ElementType.F32, Vocabulary, 8));
         Activation hidden = _backend.AllocateActivation(16, 8, ActivationUse.Residual);
         StepPlan plan = Plan([Row(0, new SamplingParameters())]);
         plan.TokenIds[0] = ~1;
