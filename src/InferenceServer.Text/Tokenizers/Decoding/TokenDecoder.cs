@@ -22,6 +22,9 @@ internal sealed class TokenDecoder
 
     public EdgeStrip Edges { get; }
 
+    /// <summary>The steps are for the model's tokens; added ones read as they are written.</summary>
+    public bool AddedAsWritten { get; init; }
+
     public bool MindsFirst { get; }
 
     public bool MindsLast { get; }
@@ -60,7 +63,8 @@ internal sealed class TokenDecoder
         return bytes.Length;
     }
 
-    private static void Reserve(ref byte[] array, int length)
+    /// <summary>Makes an array at least so long; it grows by doubling.</summary>
+    public static void Reserve(ref byte[] array, int length)
     {
         if (array.Length < length)
             Array.Resize(ref array, Math.Max(array.Length * 2, length));

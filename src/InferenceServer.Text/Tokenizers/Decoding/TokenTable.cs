@@ -28,7 +28,7 @@ internal sealed class TokenTable
         _starts = new int[size + 1];
         _bytes = new byte[1 << 16];
         for (int id = 0; id < size; id++)
-            _starts[id + 1] = _starts[id] + (Contains(id) ? decoder.DecodeMiddle(Content(id), ref _bytes, _starts[id]) : 0);
+            _starts[id + 1] = _starts[id] + (Contains(id) ? WriteMiddle(id, ref _bytes, _starts[id]) : 0);
         Array.Resize(ref _bytes, _starts[size]);
         for (int id = 0; id < size; id++)
             if (Contains(id)) LongestBytes = Math.Max(LongestBytes, Content(id).Length);
@@ -65,6 +65,15 @@ internal sealed class TokenTable
 
     /// <summary>Whether decoding passes over it: a special token where these are skipped, or an id that no token has.</summary>
     public bool IsSilent(int id, bool skipSpecial) => !Contains(id) || (skipSpecial && IsSpecial(id));
+
+    private int WriteMiddle(int id, ref byte[] into, int at)
+    {
+        if (!_decoder.AddedAsWritten || !_added.TryGetValue(id, out (byte[] Content, bool Special) token))
+            return _decoder.DecodeMiddle(Content(id), ref into, at);
+        TokenDecoder.Reserve(ref into, at + token.Content.Length);
+        token.Content.CopyTo(into.AsSpan(at));
+        return token.Content.Length;
+    }
 
     private ReadOnlySpan<byte> Content(int id) =>
         _added.TryGetValue(id, out (byte[] Content, bool Special) token) ? token.Content : _vocabulary.Content(id);

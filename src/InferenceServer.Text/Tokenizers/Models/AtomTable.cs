@@ -33,6 +33,25 @@ internal sealed class AtomTable
     public int Write(ReadOnlySpan<char> word, Span<int> atoms) =>
         _options.ByteLevel && !_decorated ? WriteBytes(word, atoms) : WriteCharacters(word, atoms);
 
+    /// <summary>Writes the bytes of characters that merged with nothing and are no tokens; returns how many atoms there are now.</summary>
+    public int SpellLetters(Span<int> atoms, int count)
+    {
+        int[] spelled = ScratchPool.Rent<int>(atoms.Length);
+        int length = 0;
+        foreach (int id in atoms[..count])
+        {
+            if (id < _options.LettersFrom)
+                spelled[length++] = id;
+            else
+                foreach (byte b in _vocabulary.Content(id))
+                    spelled[length++] = _fallback[b];
+        }
+
+        spelled.AsSpan(0, length).CopyTo(atoms);
+        ScratchPool.Return(spelled);
+        return length;
+    }
+
     private int WriteBytes(ReadOnlySpan<char> word, Span<int> atoms)
     {
         AtomWriter writer = new(atoms, _options);

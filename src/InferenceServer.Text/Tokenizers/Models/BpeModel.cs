@@ -86,6 +86,8 @@ internal sealed class BpeModel : ITokenModel
         int[]? rented = atomsMost > 256 ? ScratchPool.Rent<int>(atomsMost) : null;
         Span<int> atoms = rented ?? stackalloc int[256];
         int count = MergeLoop.Run(_merges, atoms[.._atoms.Write(word, atoms)]);
+        if (atoms[..count].ContainsAnyInRange(_options.LettersFrom, int.MaxValue))
+            count = _atoms.SpellLetters(atoms, count);
         CollectionExtensions.AddRange(ids, atoms[..count]);
         if (cacheHash is ulong hash)
             _cache.Put(word, hash, atoms[..count]);

@@ -21,6 +21,9 @@ internal sealed record BpeOptions
     /// <summary>Written before every atom but the first of a piece.</summary>
     public string ContinuingPrefix { get; init; } = "";
 
+    /// <summary>Ids from here on are characters that only merge; one that is left over becomes the tokens of its bytes. Needs ByteFallback.</summary>
+    public int LettersFrom { get; init; } = int.MaxValue;
+
     /// <summary>Written after the last atom of a piece.</summary>
     public string EndSuffix { get; init; } = "";
 }

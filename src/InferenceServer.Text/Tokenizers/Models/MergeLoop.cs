@@ -11,6 +11,8 @@ internal static class MergeLoop
     // Below this a scan of all ranks beats a queue: both were timed on the words of English prose.
     private const int ScanMost = 40;
 
+    private const long RankBits = ~0xFFFFFFFFL;
+
     /// <summary>Merges <paramref name="ids"/> in place; returns how many remain. O(n log n).</summary>
     public static int Run(MergeTable merges, Span<int> ids) =>
         ids.Length <= ScanMost ? Scan(merges, ids) : Queue(merges, ids);
@@ -29,9 +31,10 @@ internal static class MergeLoop
         while (count > 1)
         {
             int best = 0;
+            long leastRank = ranks[0] & RankBits; // without the merged id, so that the leftmost of equal ranks stays the best
             for (int i = 1; i + 1 < count; i++)
-                if (ranks[i] < ranks[best])
-                    best = i;
+                if (ranks[i] < leastRank)
+                    (best, leastRank) = (i, ranks[i] & RankBits);
             if (ranks[best] == MergeTable.None)
                 break;
 
