@@ -1,30 +1,33 @@
 using InferenceServer.Core.Compute;
 using InferenceServer.Core.Stepping;
+using InferenceServer.Core.Text;
 using InferenceServer.Models.Architectures;
 using InferenceServer.Models.Configuration;
 using InferenceServer.Models.Files;
+using InferenceServer.Models.Files.Gguf;
 using InferenceServer.Models.Running;
 
 namespace InferenceServer.Models;
 
 /// <summary>
-/// A model as a Hugging Face folder: config.json, generation_config.json, safetensors weights, tokenizer files.
-/// Opening reads the small files and the weights' headers; weights are read by <see cref="LoadRunner"/>, after which the folder may be disposed.
+/// A model on the disk: a Hugging Face folder (config.json, generation_config.json, safetensors weights, tokenizer files), or a GGUF file, which
+/// holds the same. Opening reads the small files and the weights' headers; weights are read by <see cref="LoadRunner"/>, after which this may be disposed.
 /// Thread-safe to read.
 /// </summary>
 public sealed class ModelFolder : IDisposable
 {
     private readonly WeightFiles _weights;
 
-    private ModelFolder(string path, ModelConfig config, WeightFiles weights)
+    private ModelFolder(string path, ModelConfig config, GenerationDefaults generation, TokenizerSettings tokenizer, WeightFiles weights)
     {
         Path = path;
         Config = config;
+        Generation = generation;
+        Tokenizer = tokenizer;
         _weights = weights;
-        Generation = GenerationDefaults.Read(path, config);
-        Tokenizer = TokenizerSettings.Read(path);
     }
 
+    /// <summary>Of the folder or the file.</summary>
     public string Path { get; }
 
     /// <summary>How the weights are stored: the type of the largest tensor.</summary>
@@ -37,17 +40,27 @@ public sealed class ModelFolder : IDisposable
     /// <summary>Chat template and the texts of BOS and EOS.</summary>
     public TokenizerSettings Tokenizer { get; }
 
-    /// <summary>tokenizer.json; null if the folder has none.</summary>
+    /// <summary>The tokenizer of a GGUF file; null if it has none, and for a folder.</summary>
+    public TokenizerTables? TokenizerTables { get; private init; }
+
+    /// <summary>tokenizer.json; null if there is none.</summary>
     public string? TokenizerPath => ExistingFile("tokenizer.json");
 
-    /// <summary>tokenizer_config.json; null if the folder has none.</summary>
+    /// <summary>tokenizer_config.json; null if there is none.</summary>
     public string? TokenizerConfigPath => ExistingFile(TokenizerSettings.FileName);
 
-    /// <summary>The safetensors files that are open.</summary>
+    /// <summary>The files with weights that are open.</summary>
     internal IEnumerable<string> WeightPaths => _weights.Paths;
 
+    /// <summary>Does <paramref name="path"/> name a GGUF file, by its extension, and not a folder?</summary>
+    public static bool IsGguf(string path) => GgufPartName.IsGguf(path) && !Directory.Exists(path);
+
+    /// <summary>What a model at <paramref name="path"/> is called: the folder's name, or the file's without .gguf and without the number of the part.</summary>
+    public static string NameOf(string path) => IsGguf(path) ? GgufPartName.Parse(path).Name : System.IO.Path.GetFileName(path.TrimEnd('/', '\\'));
+
+    /// <param name="path">A folder, or a GGUF file (any part of a split one).</param>
     /// <exception cref="ModelLoadException">A sentence: file, field or tensor, expectation.</exception>
-    public static ModelFolder Open(string path) => Open(path, static path => WeightFiles.Open(path));
+    public static ModelFolder Open(string path) => IsGguf(path) ? OpenGguf(path) : Open(path, static path => WeightFiles.Open(path));
 
     /// <summary>A folder with a config.json alone, and <paramref name="tensors"/> as its weights.</summary>
     internal static ModelFolder Open(string path, IEnumerable<HostTensor> tensors) => Open(path, _ => WeightFiles.Of(tensors));
@@ -55,18 +68,45 @@ public sealed class ModelFolder : IDisposable
     private static ModelFolder Open(string path, Func<string, WeightFiles> openWeights)
     {
         if (!Directory.Exists(path))
-            throw new ModelLoadException($"'{path}' is not a folder; expected one with config.json and model.safetensors.");
+            throw new ModelLoadException($"'{path}' is not a folder; expected one with config.json and model.safetensors, or a .gguf file.");
+        RefuseFolderOfGguf(path);
         ModelConfig config = ConfigReader.Read(System.IO.Path.Combine(path, "config.json"));
         WeightFiles weights = openWeights(path);
         try
         {
-            return new ModelFolder(path, config, weights);
+            return new ModelFolder(path, config, GenerationDefaults.Read(path, config), TokenizerSettings.Read(path), weights);
         }
         catch
         {
             weights.Dispose();
             throw;
         }
+    }
+
+    private static ModelFolder OpenGguf(string path)
+    {
+        GgufParts parts = GgufParts.Open(path);
+        try
+        {
+            TokenizerTables? tables = GgufTokenizer.Tables(parts.Metadata);
+            ModelConfig config = GgufConfigReader.Read(parts.Metadata, parts.Tensors, tables);
+            return new ModelFolder(path, config, GenerationDefaults.Of(config), GgufTokenizer.Settings(parts.Metadata, tables), GgufWeights.Of(parts, config))
+            {
+                TokenizerTables = tables,
+            };
+        }
+        catch
+        {
+            parts.Dispose();
+            throw;
+        }
+    }
+
+    private static void RefuseFolderOfGguf(string path)
+    {
+        if (File.Exists(System.IO.Path.Combine(path, "config.json"))) return;
+        if (Directory.EnumerateFiles(path, "*" + GgufPartName.Extension).Order(StringComparer.Ordinal).FirstOrDefault() is { } gguf)
+            throw new ModelLoadException($"'{path}' has no config.json but a GGUF file; name the file itself, such as '{gguf}'.");
     }
 
     /// <param name="kvElementBytes">Bytes in which the backend stores one number of a key or value.</param>

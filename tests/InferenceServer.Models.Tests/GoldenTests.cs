@@ -12,6 +12,8 @@ public class GoldenTests
     [Theory]
     [InlineData("hf", 1e-4)]
     [InlineData("hf-bf16", 0.25)] // BF16 keeps 8 bits of each weight: about 0.4 % a product
+    [InlineData("stories260K-f32.gguf", 1e-4)]
+    [InlineData("stories260K-q8_0.gguf", 0.25)] // 8 bits for each weight, with a scale for 32
     public void Stories_logits_equal_the_stored_table(string variant, double tolerance)
     {
         using JsonDocument table = JsonDocument.Parse(File.ReadAllText(TestFiles.Shared("tiny-models", "stories260K", "teacher_forced_logits.json")));
@@ -30,12 +32,13 @@ public class GoldenTests
     }
 
     [Theory]
-    [InlineData(int.MaxValue)]
-    [InlineData(3)]
-    public void Stories_greedy_tokens_equal_every_row(int chunk)
+    [InlineData("hf", int.MaxValue)]
+    [InlineData("hf", 3)]
+    [InlineData("stories260K-f32.gguf", int.MaxValue)]
+    public void Stories_greedy_tokens_equal_every_row(string variant, int chunk)
     {
         string rows = TestFiles.Shared("tiny-models", "stories260K", "greedy_expected.jsonl");
-        using IModelRunner runner = LoadStories("hf", new PlainBackend());
+        using IModelRunner runner = LoadStories(variant, new PlainBackend());
         foreach (string line in File.ReadLines(rows))
         {
             using JsonDocument row = JsonDocument.Parse(line);

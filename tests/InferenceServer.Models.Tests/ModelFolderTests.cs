@@ -1,5 +1,4 @@
 using System.Text.Json.Nodes;
-using InferenceServer.Core.Compute;
 using InferenceServer.Core.Stepping;
 using InferenceServer.Models.Configuration;
 using InferenceServer.Models.Running;

@@ -54,8 +54,10 @@ internal static class PlainTensors
                 all[row * tensor.Columns + column] = tensor.Type switch
                 {
                     ElementType.F32 => MemoryMarshal.Cast<byte, float>(bytes)[column],
+                    ElementType.Q8 => (float)MemoryMarshal.Read<Half>(bytes[(column / 32 * 34)..]) * (sbyte)bytes[column / 32 * 34 + 2 + column % 32],
                     ElementType.F16 => (float)MemoryMarshal.Cast<byte, Half>(bytes)[column],
-                    _ => BitConverter.UInt32BitsToSingle((uint)MemoryMarshal.Cast<byte, ushort>(bytes)[column] << 16),
+                    ElementType.BF16 => BitConverter.UInt32BitsToSingle((uint)MemoryMarshal.Cast<byte, ushort>(bytes)[column] << 16),
+                    _ => throw new NotSupportedException($"the plain backend does not widen {tensor.Type}"),
                 };
         }
 

@@ -38,7 +38,7 @@ internal static class TestSafetensors
         File.WriteAllBytes(path, [.. length, .. json, .. data]);
     }
 
-    private static byte[] Encode(TestTensor tensor) => tensor.Type switch
+    public static byte[] Encode(TestTensor tensor) => tensor.Type switch
     {
         ElementType.F32 => MemoryMarshal.AsBytes(tensor.Values.AsSpan()).ToArray(),
         ElementType.F16 => MemoryMarshal.AsBytes<Half>([.. tensor.Values.Select(v => (Half)v)]).ToArray(),

@@ -43,6 +43,7 @@ internal static class RopeFrequencies
                 RopeScalingKind.Llama3 => Ramp(frequency, scaling),
                 _ => frequency,
             };
+            if (scaling.Factors is { } factors) frequencies[i] /= factors[i];
         }
 
         return frequencies;

@@ -27,7 +27,13 @@ internal sealed class WeightLoader(string folder, WeightFiles files, IComputeBac
     public WeightVector Vector(params ReadOnlySpan<(string Name, int Length)> parts)
     {
         List<HostTensor> tensors = [];
-        foreach ((string name, int length) in parts) tensors.Add(Tensor(name, length));
+        foreach ((string name, int length) in parts)
+        {
+            HostTensor tensor = Tensor(name, length);
+            if (tensor.Type.IsQuantized()) throw new ModelLoadException($"'{folder}': tensor '{files.StoredName(name)}' is a quantized vector; expected F32, F16 or BF16.");
+            tensors.Add(tensor);
+        }
+
         return Report(backend.LoadVector(tensors), tensors);
     }
 
@@ -42,17 +48,17 @@ internal sealed class WeightLoader(string folder, WeightFiles files, IComputeBac
             // Old exports store RoPE's frequencies, which are computed here from the config.
             if (!_used.Contains(name) && !name.EndsWith(".rotary_emb.inv_freq", StringComparison.Ordinal))
                 throw new ModelLoadException(
-                    $"'{folder}' holds tensor '{name}', which the model described by config.json does not have; "
-                    + "check num_hidden_layers, the bias fields and that both files are of one revision.");
+                    $"'{folder}' holds tensor '{files.StoredName(name)}', which the model described by {files.ConfigName} does not have; "
+                    + "check the number of layers, the bias fields and that both are of one revision.");
         }
     }
 
     private HostTensor Tensor(string name, params ReadOnlySpan<long> shape)
     {
         if (!files.Tensors.TryGetValue(name, out HostTensor? tensor))
-            throw new ModelLoadException($"'{folder}' lacks tensor '{name}'; config.json expects it with shape {Shown(shape)}.");
+            throw new ModelLoadException($"'{folder}' lacks tensor '{files.StoredName(name)}'; {files.ConfigName} expects it with shape {Shown(shape)}.");
         if (!shape.SequenceEqual(tensor.Shape.ToArray()))
-            throw new ModelLoadException($"'{folder}': tensor '{name}' has shape {Shown(tensor.Shape.ToArray())}; config.json expects {Shown(shape)}.");
+            throw new ModelLoadException($"'{folder}': tensor '{files.StoredName(name)}' has shape {Shown(tensor.Shape.ToArray())}; {files.ConfigName} expects {Shown(shape)}.");
         _used.Add(name);
         return tensor;
     }

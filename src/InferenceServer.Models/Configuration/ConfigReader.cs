@@ -10,11 +10,11 @@ internal static class ConfigReader
     public const int MaxContext = 1 << 24;
 
     // About ten times what the largest published dense model (Llama 3.1 405B: 16384, 53248, 126 layers, 128 heads) has.
-    private const int MaxWidth = 1 << 19;
-    private const int MaxLayers = 4096;
-    private const int MaxHeads = 4096;
-    private const int MaxHeadDim = 1024;
-    private const int MaxVocabulary = 1 << 22;
+    public const int MaxWidth = 1 << 19;
+    public const int MaxLayers = 4096;
+    public const int MaxHeads = 4096;
+    public const int MaxHeadDim = 1024;
+    public const int MaxVocabulary = 1 << 22;
 
     /// <exception cref="ModelLoadException">Names the field, its value and what was expected.</exception>
     public static ModelConfig Read(string path)

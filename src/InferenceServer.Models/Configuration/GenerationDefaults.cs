@@ -26,10 +26,13 @@ public sealed record GenerationDefaults
 
     public float? RepetitionPenalty { get; init; }
 
+    /// <summary>What a config alone says.</summary>
+    internal static GenerationDefaults Of(ModelConfig config) => new() { BosToken = config.BosToken, EosTokens = config.EosTokens };
+
     /// <exception cref="ModelLoadException">A field is out of range.</exception>
     internal static GenerationDefaults Read(string folder, ModelConfig config)
     {
-        GenerationDefaults fromConfig = new() { BosToken = config.BosToken, EosTokens = config.EosTokens };
+        GenerationDefaults fromConfig = Of(config);
         if (JsonFields.ReadFileIfExists(Path.Combine(folder, FileName)) is not { } json) return fromConfig;
         int lastToken = config.VocabularySize - 1;
         return new GenerationDefaults

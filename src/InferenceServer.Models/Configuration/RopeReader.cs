@@ -8,9 +8,9 @@ namespace InferenceServer.Models.Configuration;
 /// </summary>
 internal static class RopeReader
 {
-    private const double DefaultTheta = 10_000; // of all four config classes
-    private const double MaxTheta = 1e12;
-    private const double MaxFactor = 1024;
+    public const double DefaultTheta = 10_000; // of all four config classes
+    public const double MaxTheta = 1e12;
+    public const double MaxFactor = 1024;
 
     public static double Theta(JsonFields json)
     {

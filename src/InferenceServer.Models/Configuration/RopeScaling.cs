@@ -33,4 +33,7 @@ public sealed record RopeScaling
 
     /// <summary>Llama3 only: the context of the original training, in tokens.</summary>
     public int OriginalPositions { get; init; }
+
+    /// <summary>What each frequency is divided by besides, (headDim / 2); null for nothing. GGUF files carry Llama 3's scaling so.</summary>
+    public IReadOnlyList<float>? Factors { get; init; }
 }

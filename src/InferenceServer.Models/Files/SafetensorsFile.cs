@@ -12,7 +12,7 @@ internal sealed class SafetensorsFile : IDisposable
     {
         _file = file;
         foreach (TensorEntry entry in SafetensorsHeader.Read(file, out long dataStart))
-            _tensors.Add(entry.Name, new MappedTensor(file, entry, dataStart));
+            _tensors.Add(entry.Name, new MappedTensor(file, entry.Name, entry.Type, entry.Shape, dataStart + entry.Begin));
     }
 
     public string Path => _file.Path;
@@ -36,17 +36,4 @@ internal sealed class SafetensorsFile : IDisposable
     }
 
     public void Dispose() => _file.Dispose();
-
-    private sealed class MappedTensor(MappedFile file, TensorEntry entry, long dataStart) : HostTensor(entry.Name, entry.Type, entry.Shape)
-    {
-        private readonly int _rowBytes = (int)(entry.Shape[^1] * entry.Type.Bytes());
-        private readonly long _begin = dataStart + entry.Begin;
-
-        public override ReadOnlySpan<byte> Row(long row)
-        {
-            ArgumentOutOfRangeException.ThrowIfNegative(row);
-            ArgumentOutOfRangeException.ThrowIfGreaterThanOrEqual(row, Rows);
-            return file.Bytes(_begin + row * _rowBytes, _rowBytes);
-        }
-    }
 }

@@ -3,7 +3,7 @@ using InferenceServer.Core.Compute;
 namespace InferenceServer.Models.Files;
 
 /// <summary>
-/// All tensors of a model folder: model.safetensors, or the shards that model.safetensors.index.json names.
+/// All tensors of a model: of a folder's model.safetensors, of the shards that its model.safetensors.index.json names, or of a GGUF file.
 /// Thread-safe to read until disposed.
 /// </summary>
 internal sealed class WeightFiles : IDisposable
@@ -11,14 +11,21 @@ internal sealed class WeightFiles : IDisposable
     public const string SingleName = "model.safetensors";
     public const string IndexName = "model.safetensors.index.json";
 
-    private readonly List<SafetensorsFile> _files = [];
+    private readonly List<IDisposable> _files = [];
+    private readonly List<string> _paths = [];
     private readonly Dictionary<string, HostTensor> _tensors = [];
 
-    /// <summary>By name, from whichever file holds it.</summary>
+    /// <summary>What says which tensors there must be, in errors.</summary>
+    public string ConfigName { get; private init; } = "config.json";
+
+    /// <summary>A tensor's name as it stands in the file, for errors.</summary>
+    public Func<string, string> StoredName { get; private init; } = static name => name;
+
+    /// <summary>By Hugging Face's name, from whichever file holds it.</summary>
     public IReadOnlyDictionary<string, HostTensor> Tensors => _tensors;
 
     /// <summary>Paths of the files that are open.</summary>
-    public IEnumerable<string> Paths => _files.Select(f => f.Path);
+    public IEnumerable<string> Paths => _paths;
 
     /// <summary>Stored bytes of all tensors.</summary>
     public long TensorBytes => _tensors.Values.Sum(t => t.Bytes);
@@ -53,15 +60,31 @@ internal sealed class WeightFiles : IDisposable
         return weights;
     }
 
+    /// <summary>Tensors of files in another format.</summary>
+    /// <param name="tensors">By Hugging Face's names.</param>
+    /// <param name="owner">Of the files; disposed with the result.</param>
+    /// <param name="paths">Of the files.</param>
+    /// <param name="configName">What says which tensors there must be.</param>
+    /// <param name="storedName">Hugging Face's name to the file's.</param>
+    public static WeightFiles Of(IEnumerable<HostTensor> tensors, IDisposable owner, IEnumerable<string> paths, string configName, Func<string, string> storedName)
+    {
+        WeightFiles weights = new() { ConfigName = configName, StoredName = storedName };
+        foreach (HostTensor tensor in tensors) weights._tensors.Add(tensor.Name, tensor);
+        weights._files.Add(owner);
+        weights._paths.AddRange(paths);
+        return weights;
+    }
+
     public void Dispose()
     {
-        foreach (SafetensorsFile file in _files) file.Dispose();
+        foreach (IDisposable file in _files) file.Dispose();
     }
 
     private SafetensorsFile Add(string path)
     {
         SafetensorsFile file = SafetensorsFile.Open(path);
         _files.Add(file);
+        _paths.Add(path);
         foreach ((string name, HostTensor tensor) in file.Tensors)
             if (!_tensors.TryAdd(name, tensor)) throw new ModelLoadException($"'{path}' holds tensor '{name}', which an earlier shard holds too.");
         return file;

@@ -60,8 +60,10 @@ internal static class ModelLoader
         }
     }
 
-    private static ITokenizer OpenTokenizer(ModelFolder folder) => folder.TokenizerPath is { } path
-        ? TokenizerJson.Load(path)
+    private static ITokenizer OpenTokenizer(ModelFolder folder) =>
+        folder.TokenizerPath is { } path ? TokenizerJson.Load(path)
+        : folder.TokenizerTables is { } tables ? TokenizerTablesLoader.Load(tables)
+        : ModelFolder.IsGguf(folder.Path) ? throw new StartupException($"'{folder.Path}' holds no tokenizer (the keys tokenizer.ggml.*). Get a file of the model that has one, or use its folder.")
         : throw new StartupException($"'{folder.Path}' has no tokenizer.json. Get it from the model's repository, or convert tokenizer.model with transformers' AutoTokenizer.save_pretrained.");
 
     private static EngineOptions EngineOptionsOf(ServerOptions options, RunnerLimits limits) => new()
@@ -81,7 +83,7 @@ internal static class ModelLoader
         return new ServedModel
         {
             Id = source.ServedId,
-            Created = new DateTimeOffset(Directory.GetLastWriteTimeUtc(source.Folder)).ToUnixTimeSeconds(),
+            Created = new DateTimeOffset(File.GetLastWriteTimeUtc(source.Path)).ToUnixTimeSeconds(),
             Engine = engine,
             Tokenizer = tokenizer,
             Template = OpenTemplate(options, folder),

@@ -25,9 +25,9 @@ internal static class OptionCatalog
 {
     public static IReadOnlyList<OptionSpec> All { get; } =
     [
-        new("Model.Path", "--model", "ID|FOLDER", "Model to serve: an id of models-manifest or a Hugging Face folder. Default: demo, built in.",
+        new("Model.Path", "--model", "ID|PATH", "Model to serve: an id of models-manifest, a Hugging Face folder or a GGUF file. Default: demo, built in.",
             (o, v) => o with { Model = o.Model with { Path = v } }),
-        new("Model.ServedName", "--served-model-name", "ID", "Id under which it is served. Default: the folder's name.",
+        new("Model.ServedName", "--served-model-name", "ID", "Id under which it is served. Default: the folder's or file's name.",
             (o, v) => o with { Model = o.Model with { ServedName = v } }),
         new("Model.ManifestFolder", "--manifest", "FOLDER", "Where the manifests are. Default: models-manifest beside the program or above the working directory.",
             (o, v) => o with { Model = o.Model with { ManifestFolder = v } }),

@@ -25,10 +25,10 @@ internal sealed record ServerOptions
 
 internal sealed record ModelOptions
 {
-    /// <summary>"demo" for the built-in model, an id of models-manifest, or a Hugging Face folder.</summary>
+    /// <summary>"demo" for the built-in model, an id of models-manifest, a Hugging Face folder, or a GGUF file.</summary>
     public string Path { get; init; } = "demo";
 
-    /// <summary>The id in /v1/models; null takes the folder's name.</summary>
+    /// <summary>The id in /v1/models; null takes the folder's or file's name.</summary>
     public string? ServedName { get; init; }
 
     /// <summary>Where the manifests are; null finds models-manifest beside the program or above the working directory.</summary>
