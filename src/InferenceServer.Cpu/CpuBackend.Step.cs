@@ -83,7 +83,7 @@ public sealed unsafe partial class CpuBackend
         if (to.Columns != shape.QueryColumns || plan.TokenCount > to.MaxRows)
             Refuse($"PagedAttention: {plan.TokenCount} tokens of {shape.QueryColumns} columns do not fit the output {Shape(to)}.");
         to.Rows = plan.TokenCount;
-        _attention.Run(_pool, _kernels, rows, shape, own, layer, to);
+        _attention.Run(_pool, rows, shape, own, layer, to);
     }
 
     public void GateUpSilu(Activation input, Matrix gateUp, Activation output)
@@ -157,7 +157,7 @@ public sealed unsafe partial class CpuBackend
 
     private static void CopyBlock(CpuKvCache cache, BlockCopy copy)
     {
-        long bytes = cache.BlockFloats * sizeof(float);
+        long bytes = cache.BlockBytes;
         for (int layer = 0; layer < cache.Shape.Layers; layer++)
             Buffer.MemoryCopy(cache.Block(layer, copy.Source), cache.Block(layer, copy.Destination), bytes, bytes);
     }

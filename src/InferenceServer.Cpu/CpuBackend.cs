@@ -51,7 +51,7 @@ public sealed partial class CpuBackend : IComputeBackend
         _workspace = new Workspace(_pool.Threads);
         _project = new ProjectJob(_workspace);
         _gateUp = new GateUpJob(_workspace);
-        _attention = new AttentionJob(_workspace);
+        _attention = new AttentionJob(_workspace, AttentionKernels.For(instructionSet, options.KvType));
         _sample = new SampleJob(sampler);
     }
 
@@ -61,7 +61,7 @@ public sealed partial class CpuBackend : IComputeBackend
     public static string InstructionSetName => KernelTable.Best.ToString();
 
     public string Description =>
-        $"{_pool.Threads} {(_pool.Threads == 1 ? "thread" : "threads")}, {_kernels.InstructionSet} kernels, {_buffers.Sum(b => b.Bytes) / 1048576.0:F1} MiB";
+        $"{_pool.Threads} {(_pool.Threads == 1 ? "thread" : "threads")}, {_kernels.InstructionSet} kernels, {_options.KvType} keys and values, {_buffers.Sum(b => b.Bytes) / 1048576.0:F1} MiB";
 
     public unsafe Matrix LoadMatrix(MatrixUse use, params IReadOnlyList<HostTensor> stacked)
     {
@@ -134,8 +134,11 @@ public sealed partial class CpuBackend : IComputeBackend
         ArgumentNullException.ThrowIfNull(shape);
         if (shape is not { Layers: > 0, KvHeads: > 0, HeadDim: > 0, BlockSize: > 0, BlockCount: > 0 } || (long)shape.BlockCount * shape.BlockSize > int.MaxValue)
             throw new ArgumentException($"A KV cache needs positive sizes and at most {int.MaxValue} slots; asked for was {shape}.", nameof(shape));
-        return new CpuKvCache(shape, Allocate(CpuKvCache.Bytes(shape), $"the KV cache of {shape.BlockCount} blocks"));
+        return new CpuKvCache(shape, _options.KvType, Allocate(CpuKvCache.Bytes(shape, _options.KvType), $"the KV cache of {shape.BlockCount} blocks"));
     }
+
+    /// <summary>Bytes that a block of this shape takes in all layers, padding and scales included. Its block count does not matter.</summary>
+    public long KvBlockBytes(KvCacheShape shape) => CpuKvCache.BytesOfBlock(shape, _options.KvType);
 
     /// <summary>One row of an activation, for tests and diagnostics. Valid until the next op writes it.</summary>
     public unsafe ReadOnlySpan<float> ReadRow(Activation activation, int row)
@@ -152,6 +155,7 @@ public sealed partial class CpuBackend : IComputeBackend
         if (_disposed) return;
         _disposed = true;
         _pool.Dispose();
+        _attention.Dispose();
         _workspace.Dispose();
         foreach (NativeBuffer buffer in _buffers) buffer.Dispose();
         _buffers.Clear();

@@ -9,5 +9,8 @@ public sealed record CpuOptions
     /// <summary>Ask the kernel for 2 MB pages under large buffers (2-9 % faster reads of weights; ignored where unknown).</summary>
     public bool HugePages { get; init; } = true;
 
+    /// <summary>How keys and values are stored.</summary>
+    public KvType KvType { get; init; } = KvType.F32;
+
     internal int EffectiveThreads => Threads == 0 ? Environment.ProcessorCount : Threads;
 }

@@ -14,11 +14,13 @@ public sealed class BatchInvarianceTests
 
     public static TheoryData<string> Sets => Samples.InstructionSets();
 
+    public static MatrixTheoryData<string, KvType> KvTypes => Samples.SetsAndKvTypes();
+
     [Theory]
     [MemberData(nameof(Sets))]
     public void Any_cut_of_the_prompt_gives_the_same_logits(string set)
     {
-        foreach (ElementType type in Enum.GetValues<ElementType>())
+        foreach (ElementType type in new[] { ElementType.F32, ElementType.F16, ElementType.BF16 })
         {
             float[][] expected = Alone(set, type, 0, Prompt(1), cut: Length);
             foreach (int cut in new[] { 1, 2, 3, 7, 8, 9, 31, 50 })
@@ -53,25 +55,46 @@ public sealed class BatchInvarianceTests
         }
     }
 
-    [Fact]
-    public void Stale_numbers_in_a_block_never_reach_a_token()
+    [Theory]
+    [MemberData(nameof(KvTypes))]
+    public void However_keys_and_values_are_stored_cuts_and_neighbours_change_nothing(string set, KvType kv)
+    {
+        int[][] prompts = [.. Enumerable.Range(0, 6).Select(i => Prompt(200 + i))];
+        float[][][] expected = [.. prompts.Select(p => Alone(set, ElementType.BF16, 0, p, cut: Length, kv))];
+        AssertSame(expected[0], Alone(set, ElementType.BF16, 0, prompts[0], cut: 7, kv), $"{set} {kv} cut by 7");
+        for (int seed = 0; seed < 3; seed++)
+        {
+            using TinyModel model = new(Samples.Backend(set, threads: 1 + seed, kv));
+            float[][][] found = Together(model, prompts, new Random(seed));
+            for (int s = 0; s < prompts.Length; s++) AssertSame(expected[s], found[s], $"{set} {kv} seed {seed}, sequence {s}");
+        }
+    }
+
+    [Theory]
+    [InlineData(KvType.F32)]
+    [InlineData(KvType.BF16)]
+    [InlineData(KvType.Q8)]
+    public void Stale_numbers_in_a_block_never_reach_a_token(KvType kv)
     {
         // A sequence of NaN fills the pool first; its blocks are then another's.
         int[] prompt = Prompt(3);
-        float[][] expected = Alone(Best, ElementType.F32, 0, prompt, cut: Length);
-        using CpuBackend backend = Samples.Backend();
+        float[][] expected = Alone(Best, ElementType.F32, 0, prompt, cut: Length, kv);
+        using CpuBackend backend = Samples.Backend(1, kv);
         using TinyModel model = new(backend, ElementType.F32);
         Poison(backend, model.Cache);
         float[][] found = Run(model, prompt, cut: 3, [.. Enumerable.Range(0, 15)]);
         AssertSame(expected, found, "after NaN");
     }
 
-    [Fact]
-    public void A_copied_block_reads_like_its_source()
+    [Theory]
+    [InlineData(KvType.F32)]
+    [InlineData(KvType.BF16)]
+    [InlineData(KvType.Q8)]
+    public void A_copied_block_reads_like_its_source(KvType kv)
     {
         int[] prompt = Prompt(4);
-        float[][] expected = Alone(Best, ElementType.BF16, 0, prompt, cut: Length);
-        using TinyModel model = new(Samples.Backend(2));
+        float[][] expected = Alone(Best, ElementType.BF16, 0, prompt, cut: Length, kv);
+        using TinyModel model = new(Samples.Backend(2, kv));
         Run(model, prompt[..30], 30, [0, 1, 2, 3]);
         PlanBuilder builder = new(TinyModel.BlockSize);
         float[][] found = model.Step(builder.Next().Copy(3, 9).Add(prompt.AsSpan(30), 30, [0, 1, 2, .. Enumerable.Range(9, 12)]).Build());
@@ -84,9 +107,9 @@ public sealed class BatchInvarianceTests
         return [.. Enumerable.Range(0, Length).Select(_ => random.Next(TinyModel.Vocabulary))];
     }
 
-    private static float[][] Alone(string set, ElementType type, int window, int[] prompt, int cut)
+    private static float[][] Alone(string set, ElementType type, int window, int[] prompt, int cut, KvType kv = KvType.F32)
     {
-        using TinyModel model = new(Samples.Backend(set), type, window);
+        using TinyModel model = new(Samples.Backend(set, 1, kv), type, window);
         return Run(model, prompt, cut, [.. Enumerable.Range(0, 15)]);
     }
 
@@ -134,7 +157,7 @@ public sealed class BatchInvarianceTests
         for (int layer = 0; layer < own.Shape.Layers; layer++)
         {
             for (int block = 0; block < own.Shape.BlockCount; block++)
-                new Span<float>(own.Block(layer, block), (int)own.BlockFloats).Fill(float.NaN);
+                new Span<byte>(own.Block(layer, block), (int)own.BlockBytes).Fill(0xFF);
         }
 
         Assert.Equal("cpu", backend.Name);

@@ -18,10 +18,14 @@ internal static class Samples
         new(Enum.GetValues<InstructionSet>().Where(KernelTable.IsSupported).Select(s => s.ToString()));
 
     /// <summary>A backend that spreads even the smallest job over its threads.</summary>
-    public static CpuBackend Backend(string instructionSet, int threads = 1) =>
-        new(new CpuOptions { Threads = threads }, new FirstOfRow(), Enum.Parse<InstructionSet>(instructionSet), minParallelWork: 0);
+    public static CpuBackend Backend(string instructionSet, int threads = 1, KvType kv = KvType.F32) =>
+        new(new CpuOptions { Threads = threads, KvType = kv }, new FirstOfRow(), Enum.Parse<InstructionSet>(instructionSet), minParallelWork: 0);
 
-    public static CpuBackend Backend(int threads = 1) => Backend(KernelTable.Best.ToString(), threads);
+    public static CpuBackend Backend(int threads = 1, KvType kv = KvType.F32) => Backend(KernelTable.Best.ToString(), threads, kv);
+
+    /// <summary>Every kernel set of this machine with every way of storing keys and values.</summary>
+    public static MatrixTheoryData<string, KvType> SetsAndKvTypes() =>
+        new(Enum.GetValues<InstructionSet>().Where(KernelTable.IsSupported).Select(s => s.ToString()), Enum.GetValues<KvType>());
 
     /// <summary>|actual - expected| at most <paramref name="bound"/> times the size of what was summed.</summary>
     public static void AssertClose(double expected, float actual, double magnitude, double bound, string where)

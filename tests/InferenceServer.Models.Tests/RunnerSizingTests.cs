@@ -37,6 +37,7 @@ public class RunnerSizingTests
         RunnerLimits limits = RunnerSizing.Compute(Config, new RunnerOptions { KvBytes = 10 * 16 * BytesPerToken + 5 });
         Assert.Equal((160, 10), (limits.ContextLength, limits.BlockCount));
         Assert.Equal(80, RunnerSizing.Compute(Config, new RunnerOptions { BlockCount = 5 }).ContextLength);
+        Assert.Equal(7, RunnerSizing.Compute(Config, new RunnerOptions { KvBytes = 7100, KvBlockBytes = 1000 }).BlockCount);
     }
 
     [Fact]

@@ -36,6 +36,26 @@ internal static class Exponential
         return p * PowerOfTwo(half) * PowerOfTwo(n - half);
     }
 
+    /// <summary>
+    /// 2^x for x up to 0, exactly 1 at 0, and 0 below -125: what a softmax needs, with about half the work of <see cref="Exp"/>. NaN stays NaN.
+    /// Cephes' exp2f (S. Moshier): the nearest whole number goes into the exponent, a polynomial does the rest.
+    /// </summary>
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    public static Vector256<float> PowerOfTwoBelowOne(Vector256<float> x)
+    {
+        Vector256<float> biased = x + Vector256.Create(RoundingBias);
+        Vector256<float> r = x - (biased - Vector256.Create(RoundingBias));
+        Vector256<float> p = Vector256.Create(1.535336188319500e-4f);
+        p = Vector256.MultiplyAddEstimate(p, r, Vector256.Create(1.339887440266574e-3f));
+        p = Vector256.MultiplyAddEstimate(p, r, Vector256.Create(9.618437357674640e-3f));
+        p = Vector256.MultiplyAddEstimate(p, r, Vector256.Create(5.550332471162809e-2f));
+        p = Vector256.MultiplyAddEstimate(p, r, Vector256.Create(2.402264791363012e-1f));
+        p = Vector256.MultiplyAddEstimate(p, r, Vector256.Create(6.931472028550421e-1f));
+        p = Vector256.MultiplyAddEstimate(p, r, Vector256<float>.One);
+        Vector256<float> power = ((biased.AsInt32() << 23) + Vector256<float>.One.AsInt32()).AsSingle();
+        return Vector256.AndNot(p * power, Vector256.LessThan(x, Vector256.Create(-125f)));
+    }
+
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
     private static Vector256<float> PowerOfTwo(Vector256<int> exponent) => ((exponent + Vector256.Create(127)) << 23).AsSingle();
 }

@@ -9,6 +9,9 @@ internal unsafe interface ILanes<TSelf>
 {
     static abstract TSelf Zero { get; }
 
+    /// <summary>One register holds all sixteen, and there are 32 of them: kernels keep more sums in flight.</summary>
+    static abstract bool IsWide { get; }
+
     static abstract TSelf Load(float* source);
 
     static abstract void Store(TSelf lanes, float* destination);
@@ -21,4 +24,7 @@ internal unsafe interface ILanes<TSelf>
 
     /// <summary>Sixteen words of two f16 each, widened exactly (subnormals, infinities and NaN too).</summary>
     static abstract void LoadF16Pair(byte* source, out TSelf even, out TSelf odd);
+
+    /// <summary>Sixteen signed bytes as floats.</summary>
+    static abstract TSelf LoadSigned(sbyte* source);
 }

@@ -16,6 +16,12 @@ internal readonly unsafe struct LanesAvx2(Vector256<float> low, Vector256<float>
         get => default;
     }
 
+    public static bool IsWide
+    {
+        [MethodImpl(MethodImplOptions.AggressiveInlining)]
+        get => false;
+    }
+
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
     public static LanesAvx2 Load(float* source) => new(Vector256.Load(source), Vector256.Load(source + 8));
 
@@ -50,6 +56,11 @@ internal readonly unsafe struct LanesAvx2(Vector256<float> low, Vector256<float>
         even = new(Widen(low << 16), Widen(high << 16));
         odd = new(Widen(low & mask), Widen(high & mask));
     }
+
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    public static LanesAvx2 LoadSigned(sbyte* source) => new(
+        Vector256.ConvertToSingle(Avx2.ConvertToVector256Int32(Vector128.CreateScalarUnsafe(*(long*)source).AsSByte())),
+        Vector256.ConvertToSingle(Avx2.ConvertToVector256Int32(Vector128.CreateScalarUnsafe(*(long*)(source + 8)).AsSByte())));
 
     /// <summary>See <see cref="Float16Bits"/>.</summary>
     [MethodImpl(MethodImplOptions.AggressiveInlining)]

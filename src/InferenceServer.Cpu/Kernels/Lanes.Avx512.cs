@@ -15,6 +15,12 @@ internal readonly unsafe struct LanesAvx512(Vector512<float> value) : ILanes<Lan
         get => default;
     }
 
+    public static bool IsWide
+    {
+        [MethodImpl(MethodImplOptions.AggressiveInlining)]
+        get => true;
+    }
+
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
     public static LanesAvx512 Load(float* source) => new(Vector512.Load(source));
 
@@ -40,6 +46,9 @@ internal readonly unsafe struct LanesAvx512(Vector512<float> value) : ILanes<Lan
         even = new(Widen(words << 16));
         odd = new(Widen(words & Vector512.Create(unchecked((int)0xFFFF0000))));
     }
+
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    public static LanesAvx512 LoadSigned(sbyte* source) => new(Vector512.ConvertToSingle(Avx512F.ConvertToVector512Int32(Vector128.Load(source))));
 
     /// <summary>See <see cref="Float16Bits"/>.</summary>
     [MethodImpl(MethodImplOptions.AggressiveInlining)]

@@ -17,6 +17,12 @@ internal readonly unsafe struct LanesPortable(Vector128<float> a, Vector128<floa
         get => default;
     }
 
+    public static bool IsWide
+    {
+        [MethodImpl(MethodImplOptions.AggressiveInlining)]
+        get => false;
+    }
+
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
     public static LanesPortable Load(float* source) =>
         new(Vector128.Load(source), Vector128.Load(source + 4), Vector128.Load(source + 8), Vector128.Load(source + 12));
@@ -60,6 +66,15 @@ internal readonly unsafe struct LanesPortable(Vector128<float> a, Vector128<floa
         Vector128<int> mask = Vector128.Create(unchecked((int)0xFFFF0000));
         even = new(Widen(a << 16), Widen(b << 16), Widen(c << 16), Widen(d << 16));
         odd = new(Widen(a & mask), Widen(b & mask), Widen(c & mask), Widen(d & mask));
+    }
+
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    public static LanesPortable LoadSigned(sbyte* source)
+    {
+        (Vector128<short> low, Vector128<short> high) = Vector128.Widen(Vector128.Load(source));
+        (Vector128<int> a, Vector128<int> b) = Vector128.Widen(low);
+        (Vector128<int> c, Vector128<int> d) = Vector128.Widen(high);
+        return new(Vector128.ConvertToSingle(a), Vector128.ConvertToSingle(b), Vector128.ConvertToSingle(c), Vector128.ConvertToSingle(d));
     }
 
     /// <summary>See <see cref="Float16Bits"/>.</summary>

@@ -2,208 +2,178 @@ using InferenceServer.Core.Compute;
 using InferenceServer.Core.Stepping;
 using InferenceServer.Cpu.Handles;
 using InferenceServer.Cpu.Kernels;
+using InferenceServer.Cpu.Memory;
 using InferenceServer.Cpu.Threads;
 
 namespace InferenceServer.Cpu.Ops;
 
 /// <summary>
-/// Paged attention. Items: (a few adjacent tokens of one sequence) x (one KV head with all query heads that share it), so that keys and
-/// values are read once for both. Batch invariance: each (token, head) walks tiles of four key groups at fixed absolute positions, whichever
-/// chunk of the prompt it came in and wherever its blocks lie; positions outside its window are never multiplied, so stale memory cannot leak in.
+/// Paged attention. Items: a piece of <see cref="AttentionCut"/> x (one KV head with all query heads that share it), so that keys and values are read
+/// once for all of them. Batch invariance: each (token, head) takes tiles at fixed absolute positions one by one, each on its own, and merges them
+/// in order, whichever chunk of the prompt it came in, whoever computes which tile and wherever its blocks lie; positions outside its window are
+/// never multiplied, so stale memory cannot leak in.
 /// </summary>
-internal sealed unsafe class AttentionJob(Workspace workspace) : ParallelJob
+internal sealed unsafe class AttentionJob(Workspace workspace, AttentionKernels kernels) : ParallelJob, IDisposable
 {
-    /// <summary>What the widest kernel takes: tokens that see a whole tile pass over it together.</summary>
-    private const int TokensTogether = 6;
+    private const float Log2E = 1.44269504088896341f;
 
-    private const int GroupsPerTile = 4;
-    private const int TilePositions = GroupsPerTile * Tile.GroupRows;
-
+    private readonly AttentionCut _cut = new();
+    private readonly AttentionMergeJob _merge = new();
     private CpuActivation _qkv = null!;
     private CpuActivation _output = null!;
     private AttentionShape _shape = null!;
     private CpuKvCache _cache = null!;
-    private KernelTable _kernels = null!;
     private StepPlan _plan = null!;
+    private NativeBuffer? _partials;
     private int _layer;
-    private (int Sequence, int FirstToken, int Tokens)[] _chunks = [];
-    private int _chunkCount;
-    private long _positions;
+    private int _queries;
+    private bool _isCut;
 
-    /// <summary>Cuts the step's tokens into items. Once a step.</summary>
-    public void Prepare(StepPlan plan)
+    /// <summary>Once a step.</summary>
+    public void Prepare(StepPlan plan) => (_plan, _isCut) = (plan, false);
+
+    public void Run(ForkJoinPool pool, CpuActivation qkv, AttentionShape shape, CpuKvCache cache, int layer, CpuActivation output)
     {
-        if (_chunks.Length < plan.TokenIds.Length) _chunks = new (int, int, int)[plan.TokenIds.Length];
-        (_plan, _chunkCount, _positions) = (plan, 0, 0);
-        for (int s = 0; s < plan.SequenceCount; s++)
-        {
-            ref StepSequence sequence = ref plan.Sequences[s];
-            _positions += (long)sequence.TokenCount * (sequence.ComputedTokens + sequence.TokenCount);
-            int end = sequence.FirstToken + sequence.TokenCount;
-            for (int token = sequence.FirstToken; token < end; token += TokensTogether)
-                _chunks[_chunkCount++] = (s, token, Math.Min(TokensTogether, end - token));
-        }
+        if (!_isCut || shape != _shape) _cut.Cut(_plan, shape, cache);
+        (_qkv, _shape, _cache, _layer, _output, _isCut) = (qkv, shape, cache, layer, output, true);
+        _queries = shape.Heads / shape.KvHeads;
+        workspace.Reserve(AttentionScratch.Floats(Math.Max(_queries, AttentionCut.RowsTogether), shape.HeadDim));
+        ReservePartials(_cut.Partials);
+        pool.Run(this, _cut.Count * shape.KvHeads, 1, _cut.Positions * shape.QueryColumns * 2);
+        if (_cut.SharedChunks > 0) _merge.Run(pool, _cut, shape, _partials!.Floats, output, cache.Type);
     }
 
-    public void Run(
-        ForkJoinPool pool, KernelTable kernels, CpuActivation qkv, AttentionShape shape, CpuKvCache cache, int layer, CpuActivation output)
-    {
-        (_kernels, _qkv, _shape, _cache, _layer, _output) = (kernels, qkv, shape, cache, layer, output);
-        int queries = shape.Heads / shape.KvHeads;
-        workspace.Reserve((long)queries * TokensTogether * (TilePositions + cache.ValueStride + 2));
-        pool.Run(this, _chunkCount * shape.KvHeads, 1, _positions * shape.QueryColumns * 2);
-    }
-
+    /// <summary>KV heads one after another: the pieces of one share keys and values.</summary>
     public override void Execute(int begin, int end, int worker)
     {
-        for (int item = begin; item < end; item++) Attend(_chunks[item / _shape.KvHeads], item % _shape.KvHeads, workspace[worker]);
+        for (int item = begin; item < end; item++)
+            Attend(_cut.Pieces[item % _cut.Count], item / _cut.Count, workspace[worker]);
     }
 
-    private void Attend((int Sequence, int FirstToken, int Tokens) chunk, int kvHead, float* scratch)
+    public void Dispose() => _partials?.Dispose();
+
+    private void Attend(AttentionPiece piece, int kvHead, float* memory)
     {
-        int queries = _shape.Heads / _shape.KvHeads, rows = queries * chunk.Tokens, stride = _cache.ValueStride;
-        float* scores = scratch, maxima = scores + rows * TilePositions, sums = maxima + rows, totals = sums + rows;
-        new Span<float>(maxima, rows).Fill(float.NegativeInfinity);
-        new Span<float>(sums, rows + rows * stride).Clear();
-        int[] table = _plan.Sequences[chunk.Sequence].BlockTable;
-        int first = _plan.Positions[chunk.FirstToken], last = first + chunk.Tokens - 1;
-        for (int tile = TileOf(FirstSeen(first)); tile <= TileOf(last); tile++)
+        int rows = piece.Tokens * _queries;
+        AttentionScratch scratch = new(memory, rows, _shape.HeadDim);
+        Interleave(piece, kvHead, kernels.RowBlock(rows), scratch.Queries);
+        if (piece.Partials >= 0)
         {
-            bool wholeForAll = tile > TileOf(FirstSeen(last)) && tile < TileOf(first);
-            int together = wholeForAll ? chunk.Tokens : 1;
-            for (int t = 0; t < chunk.Tokens; t += together)
-            {
-                int row = t * queries;
-                AttendTile(table, tile, chunk.FirstToken + t, together, kvHead, scores, maxima + row, sums + row, totals + row * stride);
-            }
-        }
-
-        for (int row = 0; row < rows; row++)
-        {
-            float* total = totals + row * stride;
-            Softmax.Scale(total, stride, 1f / sums[row]);
-            float* output = _output.Row(chunk.FirstToken + row / queries) + (kvHead * queries + row % queries) * _shape.HeadDim;
-            new ReadOnlySpan<float>(total, _shape.HeadDim).CopyTo(new Span<float>(output, _shape.HeadDim));
-        }
-    }
-
-    /// <summary>
-    /// The query heads of one token, or of adjacent tokens that all see the whole tile, over one tile of positions. Rows of scores,
-    /// maxima, sums and totals are (tokens, queries).
-    /// </summary>
-    private void AttendTile(int[] table, int tile, int token, int tokens, int kvHead, float* scores, float* maxima, float* sums, float* totals)
-    {
-        int position = _plan.Positions[token], first = FirstSeen(position + tokens - 1);
-        if (TileOf(first) > tile || TileOf(position) < tile) return;
-        int queries = _shape.Heads / _shape.KvHeads, rows = tokens * queries;
-        float* query = _qkv.Row(token) + kvHead * queries * _shape.HeadDim;
-        for (int g = 0; g < GroupsPerTile; g++)
-        {
-            float* groupScores = scores + g * Tile.GroupRows;
-            GroupRange range = Range(tile * GroupsPerTile + g, first, position);
-            if (!range.IsEmpty) Score(KeyGroup(table, range, kvHead), query, queries, tokens, groupScores);
-            for (int row = 0; row < rows; row++) Mask(new Span<float>(groupScores + row * TilePositions, Tile.GroupRows), range);
-        }
-
-        for (int row = 0; row < rows; row++)
-        {
-            float correction = Softmax.Advance(scores + row * TilePositions, TilePositions, _shape.Scale, ref maxima[row], ref sums[row]);
-            if (correction != 1f) Softmax.Scale(totals + row * _cache.ValueStride, _cache.ValueStride, correction);
-        }
-
-        for (int g = 0; g < GroupsPerTile; g++)
-        {
-            GroupRange range = Range(tile * GroupsPerTile + g, first, position);
-            if (range.IsEmpty) continue;
-            float* values = _cache.Values(_layer, Block(table, range.Block), kvHead)
-                + (long)(range.Offset + range.Low) * _cache.ValueStride;
-            Weigh(values, range.High - range.Low, scores + g * Tile.GroupRows + range.Low, rows, totals);
-        }
-    }
-
-    /// <summary>scores (tokens, queries, 16) of one group of keys: all heads of a token at once, or all tokens of a head.</summary>
-    private void Score(float* keys, float* query, int queries, int tokens, float* scores)
-    {
-        bool byToken = tokens == 1;
-        Tile tile = new()
-        {
-            Weights = (byte*)keys,
-            WordStride = Tile.GroupRows * sizeof(float),
-            Groups = 1,
-            InputStride = byToken ? _shape.HeadDim : _qkv.Stride,
-            Rows = byToken ? queries : tokens,
-            Columns = _shape.HeadDim,
-            OutputStride = byToken ? TilePositions : queries * TilePositions,
-        };
-        for (int i = 0; i < (byToken ? 1 : queries); i++)
-        {
-            tile.Input = query + i * _shape.HeadDim;
-            tile.Output = scores + i * TilePositions;
-            _kernels.MultiplyF32(&tile);
-        }
-    }
-
-    /// <summary>totals (rows, ValueStride) += probabilities x values.</summary>
-    private void Weigh(float* values, int positions, float* probabilities, int rows, float* totals)
-    {
-        Tile tile = new()
-        {
-            Weights = (byte*)values,
-            GroupStride = Tile.GroupRows * sizeof(float),
-            WordStride = _cache.ValueStride * sizeof(float),
-            Groups = _cache.ValueStride / Tile.GroupRows,
-            Input = probabilities,
-            InputStride = TilePositions,
-            Rows = rows,
-            Columns = positions,
-            Output = totals,
-            OutputStride = _cache.ValueStride,
-            Accumulate = true,
-        };
-        _kernels.MultiplyF32(&tile);
-    }
-
-    private float* KeyGroup(int[] table, GroupRange range, int kvHead) =>
-        _cache.Keys(_layer, Block(table, range.Block), kvHead) + (long)range.Offset * _shape.HeadDim;
-
-    private int Block(int[] table, int logical)
-    {
-        int block = table[logical];
-        if ((uint)block >= (uint)_cache.Shape.BlockCount)
-            throw new ArgumentException($"Step {_plan.StepIndex}: a block table names block {block}; the cache has {_cache.Shape.BlockCount}.");
-        return block;
-    }
-
-    private int FirstSeen(int position) => _shape.Window > 0 ? Math.Max(0, position - _shape.Window + 1) : 0;
-
-    private int TileOf(int position)
-    {
-        int size = _cache.Shape.BlockSize;
-        return (position / size * _cache.GroupsPerBlock + position % size / Tile.GroupRows) / GroupsPerTile;
-    }
-
-    private GroupRange Range(int group, int first, int last)
-    {
-        int size = _cache.Shape.BlockSize, block = group / _cache.GroupsPerBlock, offset = group % _cache.GroupsPerBlock * Tile.GroupRows;
-        int start = block * size + offset, length = Math.Min(Tile.GroupRows, size - offset);
-        return new GroupRange(block, offset, Math.Max(0, first - start), Math.Min(length, last + 1 - start));
-    }
-
-    private static void Mask(Span<float> scores, GroupRange range)
-    {
-        if (range.IsEmpty)
-        {
-            scores.Fill(float.NegativeInfinity);
+            float* partials = _partials!.Floats + piece.Partials + kvHead * AttentionRows.Floats(rows, _shape.HeadDim);
+            AttendTile(piece, piece.FirstTile, kvHead, scratch, new AttentionRows(partials, rows, _shape.HeadDim));
             return;
         }
 
-        scores[..range.Low].Fill(float.NegativeInfinity);
-        scores[range.High..].Fill(float.NegativeInfinity);
+        AttendTile(piece, piece.FirstTile, kvHead, scratch, scratch.Sum);
+        for (int tile = piece.FirstTile + 1; tile < piece.EndTile; tile++)
+        {
+            AttendTile(piece, tile, kvHead, scratch, scratch.Tile);
+            scratch.Sum.Merge(scratch.Tile);
+        }
+
+        scratch.Sum.Write(_output, piece.FirstToken, kvHead, _shape, _cache.Type);
     }
 
-    /// <summary>What a token sees of one group of 16 positions: lanes Low..High of logical block Block, beginning at Offset in it.</summary>
-    private readonly record struct GroupRange(int Block, int Offset, int Low, int High)
+    /// <summary>Query rows in blocks, a block's rows interleaved; scaled so that scores come out in units of log 2.</summary>
+    private void Interleave(AttentionPiece piece, int kvHead, int block, float* queries)
     {
-        public bool IsEmpty => Low >= High;
+        int size = _shape.HeadDim, rows = piece.Tokens * _queries, padded = (rows + block - 1) / block * block;
+        float scale = _shape.Scale * Log2E;
+        for (int row = 0; row < padded; row++)
+        {
+            float* to = queries + row / block * block * size + row % block;
+            if (row >= rows)
+            {
+                for (int d = 0; d < size; d++) to[d * block] = 0;
+                continue;
+            }
+
+            float* from = _qkv.Row(piece.FirstToken + row / _queries) + (kvHead * _queries + row % _queries) * size;
+            for (int d = 0; d < size; d++) to[d * block] = from[d] * scale;
+        }
+    }
+
+    /// <summary>All rows of a piece over one tile, from nothing.</summary>
+    private void AttendTile(AttentionPiece piece, int tile, int kvHead, AttentionScratch scratch, AttentionRows result)
+    {
+        result.Clear();
+        int first = _plan.Positions[piece.FirstToken], last = first + piece.Tokens - 1, rows = piece.Tokens * _queries;
+        AttentionTile seen = new(_cache, _layer, kvHead, _plan.Sequences[piece.Sequence].BlockTable, tile, _shape.Window);
+        seen.Find(first, last, scratch.Keys);
+        int block = kernels.RowBlock(rows);
+        ScoreTile score = new()
+        {
+            Keys = scratch.Keys,
+            FirstGroup = seen.FirstGroup,
+            EndGroup = seen.EndGroup,
+            Queries = scratch.Queries,
+            RowBlocks = (rows + block - 1) / block,
+            RowBlock = block,
+            HeadDim = _shape.HeadDim,
+            Scores = scratch.Scores,
+        };
+        kernels.Score(&score);
+        bool scaled = _cache.Type == KvType.Q8;
+        if (scaled) seen.ScaleByKeys(scratch.Scores, rows);
+        for (int t = 0; t < piece.Tokens; t++)
+        {
+            GroupSpan groups = seen.Mask(first + t, scratch.Scores + t * _queries * AttentionKernels.TileSlots, _queries);
+            if (groups.Count == 0) continue;
+            for (int row = t * _queries; row < (t + 1) * _queries; row++)
+            {
+                float* scores = scratch.Scores + row * AttentionKernels.TileSlots + groups.First * Tile.GroupRows;
+                Softmax.Turn(scores, groups.Count * Tile.GroupRows, out result.Maxima[row], out result.Sums[row]);
+            }
+        }
+
+        if (scaled) seen.ScaleByValues(scratch.Scores, rows);
+        Weigh(seen, first, piece.Tokens, scratch, result);
+    }
+
+    /// <summary>Each row takes its positions in order: those that its token alone sees, those that all tokens see together, those up to itself.</summary>
+    private void Weigh(AttentionTile seen, int first, int tokens, AttentionScratch scratch, AttentionRows result)
+    {
+        int last = first + tokens - 1, common = AttentionCut.FirstSeen(last, _shape.Window);
+        if (common > first)
+        {
+            for (int t = 0; t < tokens; t++)
+                Weigh(seen, AttentionCut.FirstSeen(first + t, _shape.Window), first + t, t, 1, scratch, result);
+            return;
+        }
+
+        for (int t = 0; t < tokens - 1 && _shape.Window > 0; t++)
+            Weigh(seen, AttentionCut.FirstSeen(first + t, _shape.Window), common - 1, t, 1, scratch, result);
+        Weigh(seen, common, first, 0, tokens, scratch, result);
+        for (int t = 1; t < tokens; t++) Weigh(seen, first + 1, first + t, t, 1, scratch, result);
+    }
+
+    /// <summary>Positions from..to of the tile, for tokens token.. of the piece.</summary>
+    private void Weigh(AttentionTile seen, int from, int to, int token, int tokens, AttentionScratch scratch, AttentionRows result)
+    {
+        int runs = seen.Runs(from, to, scratch.Runs);
+        if (runs == 0) return;
+        int row = token * _queries, stride = AttentionRows.Stride(_shape.HeadDim);
+        WeighTile weigh = new()
+        {
+            Runs = scratch.Runs,
+            RunCount = runs,
+            ValueBytes = _cache.ValueBytes,
+            Chunks = stride / KvStore.ChunkColumns,
+            Probabilities = scratch.Scores + row * AttentionKernels.TileSlots,
+            Rows = tokens * _queries,
+            Totals = result.Totals + row * stride,
+        };
+        kernels.Weigh(&weigh);
+    }
+
+    /// <summary>Grows by doubling, so that a growing context seldom asks.</summary>
+    private void ReservePartials(long floats)
+    {
+        long bytes = floats * sizeof(float);
+        if (_partials is { } held && held.Bytes >= bytes || bytes == 0) return;
+        long grown = Math.Max(bytes, 2 * (_partials?.Bytes ?? 0));
+        _partials?.Dispose();
+        _partials = null;
+        _partials = new NativeBuffer(grown, "the partial results of attention");
     }
 }

@@ -52,13 +52,26 @@ internal sealed unsafe class RopeJob : ParallelJob
     private void Store(float* keys, float* values, int slot)
     {
         int block = slot / _cache.Shape.BlockSize, offset = slot % _cache.Shape.BlockSize, size = _shape.HeadDim;
+        int group = offset / Tile.GroupRows, lane = offset % Tile.GroupRows;
         for (int head = 0; head < _shape.KvHeads; head++, keys += size, values += size)
         {
-            float* column = _cache.Keys(_layer, block, head) + (long)(offset / Tile.GroupRows) * size * Tile.GroupRows + offset % Tile.GroupRows;
-            for (int i = 0; i < size; i++) column[i * Tile.GroupRows] = keys[i];
-            Span<float> value = new(_cache.Values(_layer, block, head) + (long)offset * _cache.ValueStride, _cache.ValueStride);
-            new ReadOnlySpan<float>(values, size).CopyTo(value);
-            value[size..].Clear();
+            byte* groupKeys = _cache.Keys(_layer, block, head) + group * _cache.KeyGroupBytes;
+            byte* value = _cache.Values(_layer, block, head) + offset * _cache.ValueBytes;
+            switch (_cache.Type)
+            {
+                case KvType.F32:
+                    KvStore.KeyF32(keys, size, (float*)groupKeys + lane);
+                    new ReadOnlySpan<float>(values, size).CopyTo(new Span<float>(value, size));
+                    break;
+                case KvType.BF16:
+                    KvStore.KeyBf16(keys, size, (uint*)groupKeys + lane);
+                    KvStore.ValueBf16(values, size, (uint*)value);
+                    break;
+                default:
+                    KvStore.KeyQ8(keys, size, (sbyte*)groupKeys + lane, _cache.KeyScales(_layer, block, head) + offset);
+                    KvStore.ValueQ8(values, size, (sbyte*)value, _cache.ValueScales(_layer, block, head) + offset);
+                    break;
+            }
         }
     }
 }

@@ -15,8 +15,11 @@ public sealed record RunnerOptions
     /// </summary>
     public long KvBytes { get; init; } = 512L << 20;
 
-    /// <summary>Bytes in which the backend stores one number of a key or value; the CPU's is f32.</summary>
+    /// <summary>Bytes in which the backend stores one number of a key or value. Not used where <see cref="KvBlockBytes"/> is given.</summary>
     public int KvElementBytes { get; init; } = 4;
+
+    /// <summary>Bytes of one KV block in all layers, for a backend that pads or keeps scales beside its numbers; null: what <see cref="KvElementBytes"/> gives.</summary>
+    public long? KvBlockBytes { get; init; }
 
     public int MaxTokensPerStep { get; init; } = 512;
 

@@ -14,7 +14,7 @@ internal static class RunnerSizing
         if (wanted > config.LongestContext)
             throw new ModelLoadException($"A context of {wanted} tokens was asked for, but the model was made for at most {config.LongestContext}; lower the context length.");
 
-        long blockBytes = MemoryEstimate.Of(config, 0, options.KvElementBytes).KvBytesPerToken * options.BlockSize;
+        long blockBytes = options.KvBlockBytes ?? MemoryEstimate.Of(config, 0, options.KvElementBytes).KvBytesPerToken * options.BlockSize;
         int blocks = options.BlockCount ?? FittingBlocks(options, wanted, blockBytes);
         long capacity = (long)blocks * options.BlockSize;
         if (capacity > int.MaxValue)
@@ -54,6 +54,7 @@ internal static class RunnerSizing
             (nameof(options.BlockCount), options.BlockCount ?? 1),
             (nameof(options.KvBytes), options.KvBytes),
             (nameof(options.KvElementBytes), options.KvElementBytes),
+            (nameof(options.KvBlockBytes), options.KvBlockBytes ?? 1),
             (nameof(options.MaxTokensPerStep), options.MaxTokensPerStep),
             (nameof(options.MaxSequencesPerStep), options.MaxSequencesPerStep),
             (nameof(options.ContextLength), options.ContextLength ?? 1),

@@ -1,4 +1,5 @@
 using System.Globalization;
+using InferenceServer.Cpu;
 
 namespace InferenceServer.Options;
 
@@ -65,6 +66,8 @@ internal static class OptionCatalog
             (o, v) => o with { Kv = o.Kv with { BlockSize = Int(v) } }),
         new("Kv.Memory", null, "BYTES", "Size of the KV pool, such as 512M or 4G. Default: eight full contexts, at most a quarter of the memory; on a GPU what --gpu-memory leaves.",
             (o, v) => o with { Kv = o.Kv with { Memory = Bytes(v) } }),
+        new("Kv.Type", null, "f32|bf16|q8", "How keys and values are stored on a CPU: 4, 2 or about 1 byte a number; a GPU takes the type it computes in. Default: f32.",
+            (o, v) => o with { Kv = o.Kv with { Type = KvTypeOf(v) } }),
         new("Kv.PrefixCache", "--prefix-cache", "true|false", "Reuse the blocks of equal prompt beginnings. Default: true.",
             (o, v) => o with { Kv = o.Kv with { PrefixCache = Bool(v) } }),
         new("Scheduler.TokensPerStep", "--tokens-per-step", "TOKENS", "Most tokens computed in one step. Default: 512 on a CPU, 2048 on a GPU, and no less than --max-running.",
@@ -88,6 +91,14 @@ internal static class OptionCatalog
         ? number : throw new FormatException("a whole number is expected");
 
     private static bool Bool(string value) => bool.TryParse(value, out bool flag) ? flag : throw new FormatException("true or false is expected");
+
+    private static KvType KvTypeOf(string value) => value switch
+    {
+        "f32" => KvType.F32,
+        "bf16" => KvType.BF16,
+        "q8" => KvType.Q8,
+        _ => throw new FormatException("f32, bf16 or q8 is expected"),
+    };
 
     private static double BytesOrShare(string value) =>
         double.TryParse(value, NumberStyles.AllowDecimalPoint, CultureInfo.InvariantCulture, out double share) && share <= 1 ? share : Bytes(value);

@@ -1,3 +1,5 @@
+using InferenceServer.Cpu;
+
 namespace InferenceServer.Options;
 
 /// <summary>
@@ -94,6 +96,9 @@ internal sealed record KvOptions
     public long? Memory { get; init; }
 
     public bool PrefixCache { get; init; } = true;
+
+    /// <summary>How keys and values are stored; null takes what suits the device.</summary>
+    public KvType? Type { get; init; }
 }
 
 internal sealed record SchedulerOptions

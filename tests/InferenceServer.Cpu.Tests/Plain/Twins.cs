@@ -40,6 +40,28 @@ internal static class Twins
         return output;
     }
 
+    /// <summary>What is left of a key or a value after it was stored: all of it, 8 bits of mantissa, or 255 steps of its largest number.</summary>
+    public static double[] Stored(double[] vector, KvType type)
+    {
+        double step = vector.Max(Math.Abs) / 127;
+        return type switch
+        {
+            KvType.F32 => vector,
+            KvType.BF16 => [.. vector.Select(v => (double)Bf16((float)v))],
+            _ => [.. vector.Select(v => step == 0 ? 0 : Math.Round(v / step) * step)],
+        };
+    }
+
+    /// <summary>To the nearer neighbour with a 16-bit pattern, to the even one half way.</summary>
+    public static float Bf16(float value)
+    {
+        float down = BitConverter.UInt32BitsToSingle(BitConverter.SingleToUInt32Bits(value) & 0xFFFF0000);
+        float up = BitConverter.UInt32BitsToSingle((BitConverter.SingleToUInt32Bits(value) & 0xFFFF0000) + 0x10000);
+        double below = Math.Abs((double)value - down), above = Math.Abs((double)up - value);
+        bool isDownEven = (BitConverter.SingleToUInt32Bits(value) & 0x10000) == 0;
+        return below < above || (below == above && isDownEven) ? down : up;
+    }
+
     /// <summary>Softmax attention of one query over keys and values first..last.</summary>
     public static double[] Attention(double[] query, double[][] keys, double[][] values, int first, int last, double scale)
     {

@@ -60,6 +60,8 @@ public class OptionTests
     [InlineData("--device cuda --kv-block-size 24", false)]
     [InlineData("--gpu-memory 0", false)]
     [InlineData("--max-running 1024", true)]
+    [InlineData("--kv-type q8", true)]
+    [InlineData("--kv-type f16", false)]
     public void Other_machines_need_a_key_and_ports_a_place(string line, bool accepted) => Assert.Equal(accepted, Read(line).Options is not null);
 
     [Fact]

@@ -1,7 +1,9 @@
+using InferenceServer.Core.Compute;
 using InferenceServer.Core.Stepping;
 using InferenceServer.Cpu;
 using InferenceServer.Engine.Sampling;
 using InferenceServer.Models;
+using InferenceServer.Models.Configuration;
 using InferenceServer.Models.Running;
 using InferenceServer.Options;
 
@@ -17,11 +19,18 @@ internal sealed class CpuDevice : IModelDevice
 
     public IModelRunner LoadRunner(ModelFolder folder, ServerOptions options, ILogger logger)
     {
-        CpuBackend backend = new(new InferenceServer.Cpu.CpuOptions { Threads = options.Cpu.Threads }, new HostSampler());
+        InferenceServer.Cpu.CpuOptions cpu = new() { Threads = options.Cpu.Threads };
+        CpuBackend backend = new(options.Kv.Type is { } type ? cpu with { KvType = type } : cpu, new HostSampler());
         try
         {
             MemoryEstimate memory = folder.Estimate();
-            RunnerOptions runner = StepSizes.Of(options, TokensPerStep) with { KvBytes = options.Kv.Memory ?? KvBytes(folder, options, memory) };
+            ModelConfig model = folder.Config;
+            long blockBytes = backend.KvBlockBytes(new KvCacheShape(model.Layers, model.KvHeads, model.HeadDim, options.Kv.BlockSize, BlockCount: 1));
+            RunnerOptions runner = StepSizes.Of(options, TokensPerStep) with
+            {
+                KvBytes = options.Kv.Memory ?? KvBytes(options.Model.ContextLength ?? model.NativeContext, options.Kv.BlockSize, blockBytes),
+                KvBlockBytes = blockBytes,
+            };
             LoadLog.Loading(logger, folder.Config.Architecture, memory.WeightBytes >> 20, runner.KvBytes >> 20, backend.Description);
             return folder.LoadRunner(backend, runner, new LoadLog(logger));
         }
@@ -33,9 +42,6 @@ internal sealed class CpuDevice : IModelDevice
     }
 
     /// <summary>Eight full contexts let a small team work without preemption; a quarter of the memory leaves room for weights and others.</summary>
-    private static long KvBytes(ModelFolder folder, ServerOptions options, MemoryEstimate memory)
-    {
-        int context = options.Model.ContextLength ?? folder.Config.NativeContext;
-        return Math.Min(8 * memory.KvBytesPerToken * context, GC.GetGCMemoryInfo().TotalAvailableMemoryBytes / 4);
-    }
+    private static long KvBytes(long context, int blockSize, long blockBytes) =>
+        Math.Min(8 * ((context + blockSize - 1) / blockSize) * blockBytes, GC.GetGCMemoryInfo().TotalAvailableMemoryBytes / 4);
 }

@@ -1,5 +1,6 @@
 using InferenceServer.Core.Compute;
 using InferenceServer.Core.Stepping;
+using InferenceServer.Cpu;
 using InferenceServer.Cuda;
 using InferenceServer.Cuda.Driver;
 using InferenceServer.Engine.Sampling;
@@ -44,10 +45,12 @@ internal sealed class GpuDevice(int index, CudaDoor cuda, CudaDevice opened) : I
         IDisposable owner = device;
         try
         {
+            ElementType precision = folder.WeightType == ElementType.F16 ? ElementType.F16 : ElementType.BF16;
+            RefuseOtherKvType(options.Kv.Type, precision);
             RunnerOptions runner = StepSizes.Of(options, TokensPerStep);
             CudaOptions sizes = new()
             {
-                Precision = folder.WeightType == ElementType.F16 ? ElementType.F16 : ElementType.BF16,
+                Precision = precision,
                 MaxTokensPerStep = runner.MaxTokensPerStep,
                 MaxSequencesPerStep = runner.MaxSequencesPerStep,
                 MaxRowsPerStep = runner.MaxRowsPerStep,
@@ -64,6 +67,13 @@ internal sealed class GpuDevice(int index, CudaDoor cuda, CudaDevice opened) : I
             owner.Dispose();
             throw;
         }
+    }
+
+    private void RefuseOtherKvType(KvType? asked, ElementType precision)
+    {
+        if (asked is not { } type || (type == KvType.BF16 && precision == ElementType.BF16)) return;
+        throw new StartupException(
+            $"--kv-type is {type.ToString().ToLowerInvariant()}, but on {Name} keys and values of this model are stored as {precision}; leave --kv-type out, or use --device cpu.");
     }
 
     private static CudaModelSizes SizesOf(ModelConfig config) => new()
