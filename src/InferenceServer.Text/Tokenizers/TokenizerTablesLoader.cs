@@ -27,6 +27,7 @@ public static class TokenizerTablesLoader
     private static TokenizerParts Read(TokenizerTables tables) => tables.Model switch
     {
         "llama" => ScoredPieces.Read(tables),
+        "gpt2" => ByteLevelMerges.Read(tables),
         _ => throw new InvalidDataException(
             $"\"tokenizer.ggml.model\" is \"{tables.Model}\"; this server knows \"llama\" (SentencePiece by scores) and \"gpt2\" (byte-level BPE by merges)."),
     };

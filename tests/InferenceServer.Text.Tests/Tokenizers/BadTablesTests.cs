@@ -9,6 +9,8 @@ public sealed class BadTablesTests
 {
     private static readonly TokenizerTables Scored = SmallTables.Of(new() { ["a"] = -1, ["b"] = -1, ["ab"] = -2 });
 
+    private static readonly TokenizerTables Merged = SmallTables.ByteLevel(["ab", "abc"], ["a b", "ab c"]);
+
     public static TheoryData<string, TokenizerTables> Bad => new()
     {
         { "tokenizer.ggml.model\" is \"bert\"", Scored with { Model = "bert" } },
@@ -26,6 +28,19 @@ public sealed class BadTablesTests
         { "tokenizer.ggml.bos_token_id\" is 259", Scored with { BosToken = 259 } },
         { "tokenizer.ggml.eos_token_id\" is -1", Scored with { EosToken = -1 } },
         { "tokenizer.ggml.unknown_token_id\" is 2147483647", Scored with { UnknownToken = int.MaxValue } },
+        { "tokenizer.ggml.pre\" is \"klingon\"; this server knows default, llama-bpe,", Merged with { Pre = "klingon" } },
+        { "tokenizer.ggml.merges\" is absent", Merged with { Merges = [] } },
+        { "tokenizer.ggml.merges[1]\" names \"ac\"", Merged with { Merges = ["a b", "a c"] } },
+        { "tokenizer.ggml.merges[0]\" names \"aaa\"", Merged with { Merges = ["aaa b"] } },
+        { "tokenizer.ggml.merges[0]\" is \"ab\"", Merged with { Merges = ["ab"] } },
+        { "tokenizer.ggml.merges[0]\" is \"a \"", Merged with { Merges = ["a "] } },
+        { "tokenizer.ggml.merges[0]\" is \" a\"", Merged with { Merges = [" a"] } },
+        { "tokenizer.ggml.merges[0]\" is \"a b c\"", Merged with { Merges = ["a b c"] } },
+        { "tokenizer.ggml.merges[0]\" is \"\"", Merged with { Merges = [""] } },
+        { "tokenizer.ggml.tokens\" lacks \"Ġ\"", Merged with { Tokens = [.. Merged.Tokens.Select(static text => text == "Ġ" ? "x y" : text)] } },
+        { "tokenizer.ggml.tokens[257]\" is \"ab\", which an earlier id has", Merged with { Tokens = [.. Merged.Tokens.Select(static text => text == "abc" ? "ab" : text)] } },
+        { "tokenizer.ggml.add_bos_token\" is true, but \"tokenizer.ggml.bos_token_id\" is absent", Merged with { AddBos = true } },
+        { "tokenizer.ggml.add_eos_token\" is true, but \"tokenizer.ggml.eos_token_id\" is absent", Merged with { AddEos = true } },
     };
 
     [Theory]
@@ -39,6 +54,9 @@ public sealed class BadTablesTests
 
     [Fact]
     public void The_good_tables_are_good() => Assert.Equal("▁".Length * 3 + 1, TestFiles.Encode(TokenizerTablesLoader.Load(Scored), "ab").Count);
+
+    [Fact]
+    public void The_good_merges_are_good() => Assert.Equal([257], TestFiles.Encode(TokenizerTablesLoader.Load(Merged), "abc", addSpecial: true));
 
     [Fact]
     public void Ids_without_a_text_read_as_nothing()

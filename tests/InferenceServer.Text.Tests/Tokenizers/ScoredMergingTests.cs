@@ -53,10 +53,10 @@ public sealed class ScoredMergingTests
     [Fact]
     public void The_end_of_a_turn_is_a_control_token_whatever_its_type()
     {
-        TokenizerTables tables = SmallTables.Of(new() { ["<|im_end|>"] = 0, ["</s>"] = 0 }, ("<|im_end|>", 4), ("</s>", 1));
+        TokenizerTables tables = SmallTables.Of(new() { ["<|im_end|>"] = 0, ["<end_of_turn>"] = 0 }, ("<|im_end|>", 4), ("<end_of_turn>", 1));
         ITokenizer tokenizer = TokenizerTablesLoader.Load(tables);
-        Assert.DoesNotContain(TestFiles.Encode(tokenizer, "<|im_end|></s>", parseSpecial: false), tokenizer.IsSpecial);
-        Assert.Equal("<|im_end|>|</s>|", SmallTables.Show(tables, "<|im_end|></s>", parseSpecial: true));
+        Assert.DoesNotContain(TestFiles.Encode(tokenizer, "<|im_end|><end_of_turn>", parseSpecial: false), tokenizer.IsSpecial);
+        Assert.Equal("<|im_end|>|<end_of_turn>|", SmallTables.Show(tables, "<|im_end|><end_of_turn>", parseSpecial: true));
     }
 
     [Fact]

@@ -1,5 +1,6 @@
 using InferenceServer.Core.Text;
 using InferenceServer.Text.Tokenizers;
+using InferenceServer.Text.Tokenizers.Models;
 
 namespace InferenceServer.Text.Tests.Tokenizers;
 
@@ -18,6 +19,16 @@ internal static class SmallTables
             Types = [.. Enumerable.Repeat(6, 256), .. texts.Select(text => types.FirstOrDefault(type => type.Text == text, (Text: "", Type: 1)).Type)],
         };
     }
+
+    /// <summary>Tables of the model "gpt2": ids 0 to 255 are the bytes, then come the pieces.</summary>
+    public static TokenizerTables ByteLevel(string[] pieces, string[] merges) => new()
+    {
+        Source = "small.gguf",
+        Model = "gpt2",
+        Pre = "gpt-2",
+        Tokens = [.. Enumerable.Range(0, 256).Select(static b => ByteAlphabet.ToChar((byte)b).ToString()), .. pieces],
+        Merges = merges,
+    };
 
     /// <summary>The tokens of a text as they stand in the tables, a bar behind each.</summary>
     public static string Show(TokenizerTables tables, string text, bool parseSpecial = false, params TextRange[] literal) =>

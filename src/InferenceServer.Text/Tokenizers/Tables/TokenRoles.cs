@@ -20,7 +20,7 @@ internal sealed class TokenRoles
     private static readonly HashSet<string> ControlTexts = new(StringComparer.Ordinal)
     {
         "<|eot_id|>", "<|eom_id|>", "<|im_end|>", "<|end|>", "<|return|>", "<|call|>", "<|calls|>", "<|flush|>", "<end_of_turn>", "<turn|>",
-        "<|endoftext|>", "<|end_of_text|>", "<end_of_utterance>", "<｜end▁of▁sentence｜>", "<EOT>", "_<EOT>", "[EOT]", "[EOS]", "</s>", "<eos>",
+        "<|endoftext|>", "<|end_of_text|>", "<end_of_utterance>", "<｜end▁of▁sentence｜>", "<EOT>", "_<EOT>", "[EOT]", "[EOS]", "<eos>",
         "<|tool_response>", "[e~[", "<|fim_prefix|>", "<fim-prefix>", "<fim_prefix>", "<｜fim▁begin｜>", "<PRE>", "▁<PRE>", "<|code_prefix|>",
         "<|fim_suffix|>", "<fim-suffix>", "<fim_suffix>", "<｜fim▁hole｜>", "<SUF>", "▁<SUF>", "<|code_suffix|>", "<|fim_middle|>", "<fim-middle>",
         "<fim_middle>", "<｜fim▁end｜>", "<MID>", "▁<MID>", "<|code_middle|>", "<|fim_pad|>", "<fim-pad>", "<fim_pad>", "<PAD>", "[PAD]",
@@ -50,7 +50,8 @@ internal sealed class TokenRoles
                 continue;
             string text = tables.Tokens[id];
             int type = TypeOf(tables, id);
-            bool special = type is Unknown or Control || id == tables.BosToken || id == tables.EosToken || ControlTexts.Contains(text);
+            bool special = type is Unknown or Control || id == tables.BosToken || id == tables.EosToken || ControlTexts.Contains(text)
+                || (text == "</s>" && type == UserDefined); // as a normal token it is ordinary vocabulary, of Qwen2 for one
             if (special)
                 roles.Special.Add(id);
             if (special || type == UserDefined)
