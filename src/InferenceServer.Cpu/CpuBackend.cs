@@ -22,6 +22,7 @@ public sealed partial class CpuBackend : IComputeBackend
     private readonly ForkJoinPool _pool;
     private readonly Workspace _workspace;
     private readonly List<NativeBuffer> _buffers = [];
+    private readonly PreparedInputs _inputs = new();
     private readonly ProjectJob _project;
     private readonly GateUpJob _gateUp;
     private readonly AttentionJob _attention;
@@ -49,8 +50,8 @@ public sealed partial class CpuBackend : IComputeBackend
         _kernels = KernelTable.For(instructionSet);
         _pool = new ForkJoinPool(options.EffectiveThreads, minParallelWork);
         _workspace = new Workspace(_pool.Threads);
-        _project = new ProjectJob(_workspace);
-        _gateUp = new GateUpJob(_workspace);
+        _project = new ProjectJob(_workspace, _inputs);
+        _gateUp = new GateUpJob(_workspace, _inputs);
         _attention = new AttentionJob(_workspace, AttentionKernels.For(instructionSet, options.KvType));
         _sample = new SampleJob(sampler);
     }
@@ -62,30 +63,6 @@ public sealed partial class CpuBackend : IComputeBackend
 
     public string Description =>
         $"{_pool.Threads} {(_pool.Threads == 1 ? "thread" : "threads")}, {_kernels.InstructionSet} kernels, {_options.KvType} keys and values, {_buffers.Sum(b => b.Bytes) / 1048576.0:F1} MiB";
-
-    public unsafe Matrix LoadMatrix(MatrixUse use, params IReadOnlyList<HostTensor> stacked)
-    {
-        ObjectDisposedException.ThrowIf(_disposed, this);
-        if (stacked.Count == 0) throw new ArgumentException("A matrix needs at least one tensor.", nameof(stacked));
-        HostTensor first = stacked[0];
-        long rows = 0;
-        foreach (HostTensor tensor in stacked)
-        {
-            if (tensor.Type != first.Type || tensor.Columns != first.Columns)
-                throw new ArgumentException(
-                    $"Tensors stacked into one matrix must agree in type and columns: {first.Name} is {first.Type} with {first.Columns} columns, " +
-                    $"{tensor.Name} is {tensor.Type} with {tensor.Columns}.", nameof(stacked));
-            rows = checked(rows + tensor.Rows);
-        }
-
-        if (rows > int.MaxValue - Tile.GroupRows)
-            throw new ArgumentException($"{first.Name} and what is stacked on it have {rows} rows; a matrix holds at most {int.MaxValue - Tile.GroupRows}.", nameof(stacked));
-        FormatKernels kernels = _kernels[first.Type];
-        int groups = (int)((rows + Tile.GroupRows - 1) / Tile.GroupRows);
-        NativeBuffer buffer = Allocate(checked(groups * CpuMatrix.GroupBytes(first.Columns, kernels)), $"matrix {first.Name}");
-        _pool.Run(new RepackJob(stacked, kernels, first.Columns, buffer.Pointer), groups, 4, checked(rows * first.Columns));
-        return new CpuMatrix((int)rows, first.Columns, kernels, buffer);
-    }
 
     public unsafe WeightVector LoadVector(params IReadOnlyList<HostTensor> concatenated)
     {
@@ -122,7 +99,7 @@ public sealed partial class CpuBackend : IComputeBackend
         ObjectDisposedException.ThrowIf(_disposed, this);
         ArgumentOutOfRangeException.ThrowIfLessThan(maxRows, 1);
         ArgumentOutOfRangeException.ThrowIfLessThan(columns, 1);
-        NativeBuffer buffer = Allocate((long)maxRows * CpuActivation.PaddedColumns(columns) * sizeof(float), $"an activation of {maxRows} x {columns}");
+        NativeBuffer buffer = Allocate((long)maxRows * CpuActivation.RowFloats(columns) * sizeof(float), $"an activation of {maxRows} x {columns}");
         buffer.Clear();
         _workspace.Reserve(GateUpJob.ScratchFloats(maxRows));
         return new CpuActivation(maxRows, columns, buffer);
@@ -157,6 +134,7 @@ public sealed partial class CpuBackend : IComputeBackend
         _pool.Dispose();
         _attention.Dispose();
         _workspace.Dispose();
+        _inputs.Dispose();
         foreach (NativeBuffer buffer in _buffers) buffer.Dispose();
         _buffers.Clear();
     }

@@ -1,5 +1,19 @@
 namespace InferenceServer.Cpu;
 
+/// <summary>Bits that a model's float weights are kept in.</summary>
+public enum WeightPrecision
+{
+    AsStored,
+
+    BF16,
+
+    /// <summary>A signed byte each, one f16 scale for 32 (GGUF's Q8_0).</summary>
+    Q8,
+
+    /// <summary>Four bits each, one f16 scale for 32 (GGUF's Q4_0); embedding and head, which cost most accuracy, as <see cref="Q8"/>.</summary>
+    Q4,
+}
+
 /// <summary>How the CPU backend uses the machine. Immutable after start.</summary>
 public sealed record CpuOptions
 {
@@ -11,6 +25,9 @@ public sealed record CpuOptions
 
     /// <summary>How keys and values are stored.</summary>
     public KvType KvType { get; init; } = KvType.F32;
+
+    /// <summary>What weights stored as floats are converted to at load; quantized ones stay as they are.</summary>
+    public WeightPrecision Weights { get; init; }
 
     internal int EffectiveThreads => Threads == 0 ? Environment.ProcessorCount : Threads;
 }

@@ -1,4 +1,6 @@
+using InferenceServer.Core.Compute;
 using InferenceServer.Core.Stepping;
+using InferenceServer.Cpu.Emitting;
 using InferenceServer.Cpu.Kernels;
 
 namespace InferenceServer.Cpu.Tests;
@@ -6,6 +8,8 @@ namespace InferenceServer.Cpu.Tests;
 /// <summary>What many tests here need: random numbers, the instruction sets of this machine, the comparison of floats.</summary>
 internal static class Samples
 {
+    public static readonly ElementType[] FloatTypes = [ElementType.F32, ElementType.F16, ElementType.BF16];
+
     public static float[] Floats(Random random, int count, float size = 1f)
     {
         float[] values = new float[count];
@@ -26,6 +30,12 @@ internal static class Samples
     /// <summary>Every kernel set of this machine with every way of storing keys and values.</summary>
     public static MatrixTheoryData<string, KvType> SetsAndKvTypes() =>
         new(Enum.GetValues<InstructionSet>().Where(KernelTable.IsSupported).Select(s => s.ToString()), Enum.GetValues<KvType>());
+
+    /// <summary>The set multiplies bf16 weights by inputs rounded to bf16.</summary>
+    public static bool RoundsInput(string instructionSet, ElementType type) =>
+        type == ElementType.BF16 && instructionSet == nameof(InstructionSet.Avx512Vnni) && MachineFeatures.Avx512Bf16;
+
+    public static float RoundToBf16(float value) => BitConverter.UInt32BitsToSingle((uint)Ops.Conversion.ToBf16(value) << 16);
 
     /// <summary>|actual - expected| at most <paramref name="bound"/> times the size of what was summed.</summary>
     public static void AssertClose(double expected, float actual, double magnitude, double bound, string where)

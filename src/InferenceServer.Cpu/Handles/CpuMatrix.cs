@@ -4,22 +4,33 @@ using InferenceServer.Cpu.Memory;
 
 namespace InferenceServer.Cpu.Handles;
 
-/// <summary>
-/// A weight matrix in its own format, rows in groups of 16 interleaved by 32-bit words (see <see cref="Tile"/>).
-/// Rows are padded to a multiple of 16 and columns to whole words, both with zeros.
-/// </summary>
-internal sealed unsafe class CpuMatrix(int rows, int columns, FormatKernels kernels, NativeBuffer buffer) : Matrix(rows, columns)
+/// <summary>Consecutive rows of one format, in groups of 16; the last group of a matrix is padded with zeros.</summary>
+internal sealed unsafe class MatrixSection(WeightFormat format, int columns, int firstGroup, int groups, NativeBuffer buffer)
 {
-    public FormatKernels Kernels { get; } = kernels;
+    public WeightFormat Format { get; } = format;
+
+    public int FirstGroup { get; } = firstGroup;
+
+    public int Groups { get; } = groups;
 
     public byte* Weights => buffer.Pointer;
 
+    /// <summary>Bytes from one group to the next.</summary>
+    public nint GroupStride { get; } = (nint)format.GroupBytes(columns);
+}
+
+/// <summary>A weight matrix: one section, or several where stacked tensors are stored in different formats.</summary>
+internal sealed class CpuMatrix(int rows, int columns, MatrixSection[] sections) : Matrix(rows, columns)
+{
+    public ReadOnlySpan<MatrixSection> Sections => sections;
+
     public int Groups => (Rows + Tile.GroupRows - 1) / Tile.GroupRows;
 
-    public nint GroupStride { get; } = (nint)GroupBytes(columns, kernels);
-
-    /// <summary>Bytes from one word of a group to the next: all 16-row layouts share it.</summary>
-    public static nint WordStride => Tile.GroupRows * sizeof(uint);
-
-    public static long GroupBytes(int columns, FormatKernels kernels) => (long)kernels.WordsPerRow(columns) * WordStride;
+    /// <summary>The section that holds a group of rows.</summary>
+    public MatrixSection SectionOf(int group)
+    {
+        int i = 0;
+        while (group >= sections[i].FirstGroup + sections[i].Groups) i++;
+        return sections[i];
+    }
 }

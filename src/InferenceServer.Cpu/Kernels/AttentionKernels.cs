@@ -90,7 +90,7 @@ internal sealed unsafe class AttentionKernels
 
     public static AttentionKernels For(InstructionSet set, KvType type) => set switch
     {
-        InstructionSet.Avx512 => For<LanesAvx512>(type),
+        InstructionSet.Avx512 or InstructionSet.Avx512Vnni => For<LanesAvx512>(type),
         InstructionSet.Avx2 => For<LanesAvx2>(type),
         _ => For<LanesPortable>(type),
     };

@@ -27,4 +27,16 @@ internal unsafe interface ILanes<TSelf>
 
     /// <summary>Sixteen signed bytes as floats.</summary>
     static abstract TSelf LoadSigned(sbyte* source);
+
+    /// <summary>Sixteen f16, widened exactly.</summary>
+    static abstract TSelf LoadHalves(ushort* source);
+
+    static abstract TSelf LoadBytes(byte* source);
+
+    static abstract TSelf Multiply(TSelf left, TSelf right);
+
+    static abstract TSelf Multiply(TSelf left, float right);
+
+    /// <summary>left * right + sum, fused wherever the machine can.</summary>
+    static abstract TSelf MultiplyAdd(TSelf left, TSelf right, TSelf sum);
 }

@@ -1,6 +1,8 @@
 using System.Runtime.Intrinsics;
 using System.Runtime.Intrinsics.X86;
 using InferenceServer.Core.Compute;
+using InferenceServer.Cpu.Emitting;
+using InferenceServer.Cpu.Kernels.Quantized;
 
 namespace InferenceServer.Cpu.Kernels;
 
@@ -9,6 +11,9 @@ internal enum InstructionSet
     Portable,
     Avx2,
     Avx512,
+
+    /// <summary>AVX-512 with VNNI, by emitted code; BF16 products too where the machine has them.</summary>
+    Avx512Vnni,
 }
 
 /// <summary>
@@ -44,9 +49,9 @@ internal sealed unsafe class FormatKernels
 /// </summary>
 internal sealed unsafe class KernelTable
 {
-    private readonly FormatKernels[] _formats;
+    private readonly WeightFormat[] _formats;
 
-    private KernelTable(InstructionSet instructionSet, delegate*<Tile*, void> multiplyF32, params FormatKernels[] formats)
+    private KernelTable(InstructionSet instructionSet, delegate*<Tile*, void> multiplyF32, params WeightFormat[] formats)
     {
         InstructionSet = instructionSet;
         MultiplyF32 = multiplyF32;
@@ -60,10 +65,11 @@ internal sealed unsafe class KernelTable
 
     /// <summary>The widest set that this machine has.</summary>
     public static InstructionSet Best =>
-        IsSupported(InstructionSet.Avx512) ? InstructionSet.Avx512 : IsSupported(InstructionSet.Avx2) ? InstructionSet.Avx2 : InstructionSet.Portable;
+        Enum.GetValues<InstructionSet>().Last(IsSupported);
 
     public static bool IsSupported(InstructionSet set) => set switch
     {
+        InstructionSet.Avx512Vnni => IsSupported(InstructionSet.Avx512) && EmittedFormats.All.Count > 0,
         InstructionSet.Avx512 => Avx512F.IsSupported && Avx512BW.IsSupported && Vector512.IsHardwareAccelerated,
         InstructionSet.Avx2 => Avx2.IsSupported && Fma.IsSupported,
         _ => true,
@@ -71,35 +77,45 @@ internal sealed unsafe class KernelTable
 
     public static KernelTable For(InstructionSet set) => set switch
     {
-        InstructionSet.Avx512 => Create<LanesAvx512>(set, &MatMulWide<LanesAvx512>.Multiply),
-        InstructionSet.Avx2 => Create<LanesAvx2>(set, &MatMulWide<LanesAvx2>.Multiply),
-        _ => Create<LanesPortable>(set, &MatMulWide<LanesPortable>.Multiply),
+        InstructionSet.Avx512Vnni or InstructionSet.Avx512 => Create<BytesAvx512, LanesAvx512>(set, &MatMulWide<LanesAvx512>.Multiply),
+        InstructionSet.Avx2 => Create<BytesAvx2, LanesAvx2>(set, &MatMulWide<LanesAvx2>.Multiply),
+        _ => Create<BytesPortable, LanesPortable>(set, &MatMulWide<LanesPortable>.Multiply),
     };
 
-    public FormatKernels this[ElementType type] => Array.Find(_formats, f => f.Type == type)
-        ?? throw new NotSupportedException($"The CPU backend has no kernels for {type} weights; it has F32, F16 and BF16.");
+    /// <summary>The first that knows a type: what is listed first is faster.</summary>
+    public WeightFormat this[ElementType type] => Array.Find(_formats, f => f.Type == type)
+        ?? throw new NotSupportedException($"The CPU backend has no kernels for {type} weights.");
 
-    private static KernelTable Create<TLanes>(InstructionSet set, delegate*<Tile*, void> wide)
+    private static KernelTable Create<TBytes, TLanes>(InstructionSet set, delegate*<Tile*, void> wide)
+        where TBytes : struct, IByteLanes<TBytes, TLanes>
         where TLanes : struct, ILanes<TLanes> => new(
             set,
             wide,
-            new FormatKernels { Type = ElementType.F32, ColumnsPerWord = 1, Multiply = wide, MultiplyF32 = wide, Expand = null, MinTokensForPanels = 12 },
-            new FormatKernels
-            {
-                Type = ElementType.BF16,
-                ColumnsPerWord = 2,
-                Multiply = &MatMul<TLanes, Bf16Format<TLanes>>.Multiply,
-                MultiplyF32 = wide,
-                Expand = &MatMul<TLanes, Bf16Format<TLanes>>.Expand,
-                MinTokensForPanels = 12,
-            },
-            new FormatKernels
-            {
-                Type = ElementType.F16,
-                ColumnsPerWord = 2,
-                Multiply = &MatMul<TLanes, F16Format<TLanes>>.Multiply,
-                MultiplyF32 = wide,
-                Expand = &MatMul<TLanes, F16Format<TLanes>>.Expand,
-                MinTokensForPanels = 4,
-            });
+            [
+                .. set == InstructionSet.Avx512Vnni ? EmittedFormats.All : [],
+                new WordFormat(new FormatKernels { Type = ElementType.F32, ColumnsPerWord = 1, Multiply = wide, MultiplyF32 = wide, Expand = null, MinTokensForPanels = 12 }),
+                new WordFormat(new FormatKernels
+                {
+                    Type = ElementType.BF16,
+                    ColumnsPerWord = 2,
+                    Multiply = &MatMul<TLanes, Bf16Format<TLanes>>.Multiply,
+                    MultiplyF32 = wide,
+                    Expand = &MatMul<TLanes, Bf16Format<TLanes>>.Expand,
+                    MinTokensForPanels = 12,
+                }),
+                new WordFormat(new FormatKernels
+                {
+                    Type = ElementType.F16,
+                    ColumnsPerWord = 2,
+                    Multiply = &MatMul<TLanes, F16Format<TLanes>>.Multiply,
+                    MultiplyF32 = wide,
+                    Expand = &MatMul<TLanes, F16Format<TLanes>>.Expand,
+                    MinTokensForPanels = 4,
+                }),
+                new ManagedQuantizedFormat<TBytes, TLanes, Q8Blocks<TBytes, TLanes>>(),
+                new ManagedQuantizedFormat<TBytes, TLanes, Q4Blocks<TBytes, TLanes>>(),
+                new ManagedQuantizedFormat<TBytes, TLanes, Q4KBlocks<TBytes, TLanes>>(),
+                new ManagedQuantizedFormat<TBytes, TLanes, Q5KBlocks<TBytes, TLanes>>(),
+                new ManagedQuantizedFormat<TBytes, TLanes, Q6KBlocks<TBytes, TLanes>>(),
+            ]);
 }

@@ -70,4 +70,22 @@ internal readonly unsafe struct LanesAvx2(Vector256<float> low, Vector256<float>
         Vector256<int> special = Vector256.GreaterThan(high & Vector256.Create(int.MaxValue), Vector256.Create(Float16Bits.Infinity - 1));
         return (scaled.AsInt32() | (special & Vector256.Create(Float16Bits.FloatInfinity))).AsSingle();
     }
+
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    public static LanesAvx2 LoadHalves(ushort* source) =>
+        new(Widen(Avx2.ConvertToVector256Int32(Vector128.Load(source)) << 16), Widen(Avx2.ConvertToVector256Int32(Vector128.Load(source + 8)) << 16));
+
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    public static LanesAvx2 LoadBytes(byte* source) => new(
+        Vector256.ConvertToSingle(Avx2.ConvertToVector256Int32(source)), Vector256.ConvertToSingle(Avx2.ConvertToVector256Int32(source + 8)));
+
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    public static LanesAvx2 Multiply(LanesAvx2 left, LanesAvx2 right) => new(left._low * right._low, left._high * right._high);
+
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    public static LanesAvx2 Multiply(LanesAvx2 left, float right) => new(left._low * Vector256.Create(right), left._high * Vector256.Create(right));
+
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    public static LanesAvx2 MultiplyAdd(LanesAvx2 left, LanesAvx2 right, LanesAvx2 sum) =>
+        new(Fma.MultiplyAdd(left._low, right._low, sum._low), Fma.MultiplyAdd(left._high, right._high, sum._high));
 }

@@ -58,4 +58,20 @@ internal readonly unsafe struct LanesAvx512(Vector512<float> value) : ILanes<Lan
         Vector512<int> special = Vector512.GreaterThanOrEqual(high & Vector512.Create(int.MaxValue), Vector512.Create(Float16Bits.Infinity));
         return (scaled.AsInt32() | (special & Vector512.Create(Float16Bits.FloatInfinity))).AsSingle();
     }
+
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    public static LanesAvx512 LoadHalves(ushort* source) => new(Widen(Avx512F.ConvertToVector512Int32(Vector256.Load(source)) << 16));
+
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    public static LanesAvx512 LoadBytes(byte* source) => new(Vector512.ConvertToSingle(Avx512F.ConvertToVector512Int32(Vector128.Load(source))));
+
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    public static LanesAvx512 Multiply(LanesAvx512 left, LanesAvx512 right) => new(left._value * right._value);
+
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    public static LanesAvx512 Multiply(LanesAvx512 left, float right) => new(left._value * Vector512.Create(right));
+
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    public static LanesAvx512 MultiplyAdd(LanesAvx512 left, LanesAvx512 right, LanesAvx512 sum) =>
+        new(Avx512F.FusedMultiplyAdd(left._value, right._value, sum._value));
 }

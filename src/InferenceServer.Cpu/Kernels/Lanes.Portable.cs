@@ -85,4 +85,32 @@ internal readonly unsafe struct LanesPortable(Vector128<float> a, Vector128<floa
         Vector128<int> special = Vector128.GreaterThan(high & Vector128.Create(int.MaxValue), Vector128.Create(Float16Bits.Infinity - 1));
         return (scaled.AsInt32() | (special & Vector128.Create(Float16Bits.FloatInfinity))).AsSingle();
     }
+
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    public static LanesPortable LoadHalves(ushort* source) => new(Halves(source), Halves(source + 4), Halves(source + 8), Halves(source + 12));
+
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    public static LanesPortable LoadBytes(byte* source) =>
+        new(Floats(source[0], source[1], source[2], source[3]), Floats(source[4], source[5], source[6], source[7]),
+            Floats(source[8], source[9], source[10], source[11]), Floats(source[12], source[13], source[14], source[15]));
+
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    public static LanesPortable Multiply(LanesPortable left, LanesPortable right) =>
+        new(left._a * right._a, left._b * right._b, left._c * right._c, left._d * right._d);
+
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    public static LanesPortable Multiply(LanesPortable left, float right) => new(left._a * right, left._b * right, left._c * right, left._d * right);
+
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    public static LanesPortable MultiplyAdd(LanesPortable left, LanesPortable right, LanesPortable sum) => new(
+        Vector128.MultiplyAddEstimate(left._a, right._a, sum._a),
+        Vector128.MultiplyAddEstimate(left._b, right._b, sum._b),
+        Vector128.MultiplyAddEstimate(left._c, right._c, sum._c),
+        Vector128.MultiplyAddEstimate(left._d, right._d, sum._d));
+
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    private static Vector128<float> Halves(ushort* source) => Widen(Vector128.Create(source[0], source[1], source[2], source[3]) << 16);
+
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    private static Vector128<float> Floats(int a, int b, int c, int d) => Vector128.ConvertToSingle(Vector128.Create(a, b, c, d));
 }

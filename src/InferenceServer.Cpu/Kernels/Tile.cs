@@ -11,6 +11,9 @@ internal unsafe struct Tile
     /// <summary>Rows of weights side by side in one group, and so floats in one output vector of a kernel.</summary>
     public const int GroupRows = 16;
 
+    /// <summary>Bytes from one word of a weight matrix to the next.</summary>
+    public const int WordBytes = GroupRows * sizeof(uint);
+
     public byte* Weights;
 
     /// <summary>Bytes from one group to the next.</summary>

@@ -8,7 +8,7 @@ namespace InferenceServer.Cpu.Ops;
 /// output = silu(input * gate^T) * (input * up^T). Items: groups of 16 output columns. Gate goes straight to the output, up to
 /// scratch that stays in cache. Up begins at row ffn of the stack, which need not be a multiple of 16: then one more group is computed.
 /// </summary>
-internal sealed unsafe class GateUpJob(Workspace workspace) : ParallelJob
+internal sealed unsafe class GateUpJob(Workspace workspace, PreparedInputs inputs) : ParallelJob
 {
     private const int ScratchStride = (LinearLayer.GroupsTogether + 1) * Tile.GroupRows;
 
@@ -22,6 +22,7 @@ internal sealed unsafe class GateUpJob(Workspace workspace) : ParallelJob
     {
         (_input, _gateUp, _output) = (input, gateUp, output);
         workspace.Reserve(ScratchFloats(output.MaxRows));
+        inputs.Prepare(pool, input, gateUp);
         int groups = (gateUp.Rows / 2 + Tile.GroupRows - 1) / Tile.GroupRows;
         pool.Run(this, groups, LinearLayer.GroupsTogether, (long)gateUp.Rows * gateUp.Columns * input.Rows);
     }
@@ -40,8 +41,8 @@ internal sealed unsafe class GateUpJob(Workspace workspace) : ParallelJob
         int upRow = hidden + column, upGroup = upRow / Tile.GroupRows, upOffset = upRow % Tile.GroupRows;
         int upGroups = (upOffset + columns + Tile.GroupRows - 1) / Tile.GroupRows;
         LinearLayer.Multiply(
-            _gateUp, group, groups, _input.Values, _input.Stride, rows, _output.Values + column, _output.Stride, scratch);
-        LinearLayer.Multiply(_gateUp, upGroup, upGroups, _input.Values, _input.Stride, rows, up, ScratchStride, scratch);
+            _gateUp, group, groups, inputs, rows, _output.Values + column, _output.Stride, scratch);
+        LinearLayer.Multiply(_gateUp, upGroup, upGroups, inputs, rows, up, ScratchStride, scratch);
         int padded = groups * Tile.GroupRows;
         for (int row = 0; row < rows; row++)
         {

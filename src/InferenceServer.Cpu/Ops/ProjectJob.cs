@@ -5,7 +5,7 @@ using InferenceServer.Cpu.Threads;
 namespace InferenceServer.Cpu.Ops;
 
 /// <summary>output = input * weight^T (+ bias). Items: groups of 16 weight rows.</summary>
-internal sealed unsafe class ProjectJob(Workspace workspace) : ParallelJob
+internal sealed unsafe class ProjectJob(Workspace workspace, PreparedInputs inputs) : ParallelJob
 {
     private CpuActivation _input = null!;
     private CpuActivation _output = null!;
@@ -16,6 +16,7 @@ internal sealed unsafe class ProjectJob(Workspace workspace) : ParallelJob
     {
         (_input, _weight, _bias, _output) = (input, weight, bias, output);
         workspace.Reserve(LinearLayer.PanelFloats);
+        inputs.Prepare(pool, input, weight);
         pool.Run(this, weight.Groups, ChunkGroups(weight.Groups, pool.Threads), (long)weight.Rows * weight.Columns * input.Rows);
     }
 
@@ -30,7 +31,7 @@ internal sealed unsafe class ProjectJob(Workspace workspace) : ParallelJob
     {
         int column = begin * Tile.GroupRows, rows = _input.Rows;
         LinearLayer.Multiply(
-            _weight, begin, end - begin, _input.Values, _input.Stride, rows, _output.Values + column, _output.Stride, workspace[worker]);
+            _weight, begin, end - begin, inputs, rows, _output.Values + column, _output.Stride, workspace[worker]);
         if (_bias is null) return;
         int columns = (end - begin) * Tile.GroupRows;
         for (int row = 0; row < rows; row++) RowMath.Add(_output.Row(row) + column, _bias.Values + column, columns);

@@ -1,4 +1,3 @@
-using System.Runtime.InteropServices;
 using InferenceServer.Core.Compute;
 using InferenceServer.Cpu.Handles;
 using InferenceServer.Cpu.Kernels;
@@ -7,57 +6,70 @@ using InferenceServer.Cpu.Threads;
 namespace InferenceServer.Cpu.Ops;
 
 /// <summary>
-/// Copies stacked row-major tensors into groups of 16 rows interleaved by 32-bit words. Items: groups. Needs no memory beside the
-/// destination, and reads each source byte once.
+/// Stacked row-major tensors to groups of 16 rows in a format's layout, converted first where they are stored in another type. Items: groups.
+/// Memory beside the destination: sixteen rows a thread.
 /// </summary>
-internal sealed unsafe class RepackJob(IReadOnlyList<HostTensor> sources, FormatKernels kernels, int columns, byte* destination) : ParallelJob
+internal sealed unsafe class RepackJob(IReadOnlyList<HostTensor> sources, WeightFormat format, int columns, Workspace workspace, byte* destination) : ParallelJob
 {
-    /// <summary>Words of a row copied before the next row's turn: 256 * 64 bytes of destination stay in the first-level cache.</summary>
-    private const int BlockWords = 256;
+    private readonly nint _groupBytes = (nint)format.GroupBytes(columns);
+    private readonly int _rowBytes = RowBytes(format.Type, columns);
 
-    private readonly int _words = kernels.WordsPerRow(columns);
+    /// <summary>Scratch of a thread.</summary>
+    public static long ScratchFloats(WeightFormat format, int columns) => columns + 16L + (long)Tile.GroupRows * RowBytes(format.Type, columns) / sizeof(float);
 
     public override void Execute(int begin, int end, int worker)
     {
+        float* values = workspace[worker];
+        byte* stored = (byte*)(values + (columns + 15) / 16 * 16);
+        byte** rows = stackalloc byte*[Tile.GroupRows];
         for (int group = begin; group < end; group++)
         {
-            uint* target = (uint*)(destination + group * CpuMatrix.GroupBytes(columns, kernels));
-            for (int word = 0; word < _words; word += BlockWords)
+            for (int row = 0; row < Tile.GroupRows; row++)
             {
-                for (int row = 0; row < Tile.GroupRows; row++)
-                    CopyWords((long)group * Tile.GroupRows + row, word, Math.Min(BlockWords, _words - word), target + (long)word * Tile.GroupRows + row);
+                byte* target = stored + (long)row * _rowBytes;
+                rows[row] = CopyRow((long)group * Tile.GroupRows + row, values, target) ? target : null;
             }
+
+            format.Pack(rows, columns, destination + group * _groupBytes);
         }
     }
 
-    private void CopyWords(long row, int firstWord, int words, uint* target)
-    {
-        ReadOnlySpan<byte> source = SourceRow(row);
-        if (!source.IsEmpty) source = source[(firstWord * sizeof(uint))..];
-        ReadOnlySpan<uint> whole = MemoryMarshal.Cast<byte, uint>(source);
-        int copied = Math.Min(words, whole.Length);
-        for (int i = 0; i < copied; i++, target += Tile.GroupRows) *target = whole[i];
-        for (int i = copied; i < words; i++, target += Tile.GroupRows)
-            *target = i == whole.Length && source.Length % sizeof(uint) != 0 ? MemoryMarshal.Read<ushort>(source[(i * sizeof(uint))..]) : 0u;
-    }
+    /// <summary>A row's bytes for <see cref="WeightFormat.Pack"/>, rounded up so that every row begins at a whole float.</summary>
+    private static int RowBytes(ElementType type, int columns) => checked((int)(type.RowBytes(columns) + 3) / 4 * 4);
 
-    /// <summary>Empty for the padding after the last row.</summary>
-    private ReadOnlySpan<byte> SourceRow(long row)
+    /// <summary>False for the padding after the last row.</summary>
+    private bool CopyRow(long row, float* values, byte* target)
     {
         foreach (HostTensor source in sources)
         {
-            if (row < source.Rows) return CheckedRow(source, row);
-            row -= source.Rows;
+            if (row >= source.Rows)
+            {
+                row -= source.Rows;
+                continue;
+            }
+
+            ReadOnlySpan<byte> stored = CheckedRow(source, row);
+            if (source.Type == format.Type)
+            {
+                stored.CopyTo(new Span<byte>(target, _rowBytes));
+            }
+            else
+            {
+                HostValues.Widen(stored, source.Type, new Span<float>(values, columns));
+                Conversion.FromFloats(values, columns, format.Type, target);
+            }
+
+            return true;
         }
 
-        return [];
+        return false;
     }
 
     private ReadOnlySpan<byte> CheckedRow(HostTensor source, long row)
     {
         ReadOnlySpan<byte> stored = source.Row(row);
-        if (stored.Length != columns * source.Type.Bytes())
-            throw new ArgumentException($"Row {row} of {source.Name} has {stored.Length} bytes; {columns} columns of {source.Type} take {columns * source.Type.Bytes()}.");
+        if (stored.Length != source.Type.RowBytes(columns))
+            throw new ArgumentException($"Row {row} of {source.Name} has {stored.Length} bytes; {columns} columns of {source.Type} take {source.Type.RowBytes(columns)}.");
         return stored;
     }
 }

@@ -1,0 +1,80 @@
+using InferenceServer.Core.Compute;
+using InferenceServer.Cpu.Handles;
+using InferenceServer.Cpu.Kernels;
+using InferenceServer.Cpu.Memory;
+using InferenceServer.Cpu.Ops;
+
+namespace InferenceServer.Cpu;
+
+/// <summary>Weights to the kernels' layouts.</summary>
+public sealed partial class CpuBackend
+{
+    public Matrix LoadMatrix(MatrixUse use, params IReadOnlyList<HostTensor> stacked)
+    {
+        ObjectDisposedException.ThrowIf(_disposed, this);
+        if (stacked.Count == 0) throw new ArgumentException("A matrix needs at least one tensor.", nameof(stacked));
+        HostTensor first = stacked[0];
+        long rows = 0;
+        foreach (HostTensor tensor in stacked)
+        {
+            if (tensor.Columns != first.Columns)
+                throw new ArgumentException(
+                    $"Tensors stacked into one matrix must agree in columns: {first.Name} has {first.Columns}, {tensor.Name} {tensor.Columns}.", nameof(stacked));
+            rows = checked(rows + tensor.Rows);
+        }
+
+        if (rows > int.MaxValue - Tile.GroupRows)
+            throw new ArgumentException($"{first.Name} and what is stacked on it have {rows} rows; a matrix holds at most {int.MaxValue - Tile.GroupRows}.", nameof(stacked));
+        List<MatrixSection> sections = [];
+        int group = 0;
+        foreach ((ElementType type, List<HostTensor> tensors) in Runs(use, stacked))
+        {
+            MatrixSection section = Repack(tensors, _kernels[type], group);
+            sections.Add(section);
+            group += section.Groups;
+        }
+
+        return new CpuMatrix((int)rows, first.Columns, [.. sections]);
+    }
+
+    /// <summary>Neighbours of one type together. A section begins at a whole group; where that is impossible everything becomes f32.</summary>
+    private List<(ElementType Type, List<HostTensor> Tensors)> Runs(MatrixUse use, IReadOnlyList<HostTensor> stacked)
+    {
+        List<(ElementType Type, List<HostTensor> Tensors)> runs = [];
+        long rows = 0;
+        foreach (HostTensor tensor in stacked)
+        {
+            ElementType type = TypeOf(use, tensor);
+            if (runs.Count > 0 && runs[^1].Type == type) runs[^1].Tensors.Add(tensor);
+            else if (rows % Tile.GroupRows == 0) runs.Add((type, [tensor]));
+            else return [(ElementType.F32, [.. stacked])];
+            rows += tensor.Rows;
+        }
+
+        return runs;
+    }
+
+    private ElementType TypeOf(MatrixUse use, HostTensor tensor)
+    {
+        ElementType wanted = _options.Weights switch
+        {
+            WeightPrecision.BF16 => ElementType.BF16,
+            WeightPrecision.Q8 => ElementType.Q8,
+            WeightPrecision.Q4 => use == MatrixUse.Layer ? ElementType.Q4 : ElementType.Q8,
+            _ => tensor.Type,
+        };
+        bool possible = !tensor.Type.IsQuantized() && tensor.Columns % wanted.BlockColumns() == 0;
+        return possible ? wanted : tensor.Type;
+    }
+
+    private unsafe MatrixSection Repack(List<HostTensor> tensors, WeightFormat format, int firstGroup)
+    {
+        int columns = tensors[0].Columns;
+        long rows = tensors.Sum(t => t.Rows);
+        int groups = (int)((rows + Tile.GroupRows - 1) / Tile.GroupRows);
+        NativeBuffer buffer = Allocate(checked(groups * format.GroupBytes(columns)), $"matrix {tensors[0].Name}");
+        _workspace.Reserve(RepackJob.ScratchFloats(format, columns));
+        _pool.Run(new RepackJob(tensors, format, columns, _workspace, buffer.Pointer), groups, 4, checked(rows * columns));
+        return new MatrixSection(format, columns, firstGroup, groups, buffer);
+    }
+}

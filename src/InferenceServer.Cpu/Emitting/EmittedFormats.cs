@@ -1,0 +1,89 @@
+using InferenceServer.Core.Compute;
+using InferenceServer.Cpu.Kernels;
+using InferenceServer.Cpu.Kernels.Quantized;
+
+namespace InferenceServer.Cpu.Emitting;
+
+/// <summary>A quantized format multiplied by emitted code.</summary>
+internal sealed unsafe class EmittedQuantizedFormat(QuantizedLayout layout, EmittedKernels kernels) : WeightFormat
+{
+    public override ElementType Type => layout.Type;
+
+    public override InputForm Input => layout.Input;
+
+    public override long GroupBytes(int columns) => layout.GroupBytes(columns);
+
+    public override void Pack(byte** rows, int columns, byte* group) => layout.Pack(rows, columns, group);
+
+    public override void Unpack(byte* group, int row, int columns, float* output) => layout.Unpack(group, row, columns, output);
+
+    public override void Multiply(in LinearTile tile, float* scratch) => kernels.Multiply(tile, layout.Turns(tile.Columns));
+}
+
+/// <summary>BF16 and F16 multiplied by emitted code. Padding columns are zeros up to a multiple of 16.</summary>
+internal sealed unsafe class EmittedHalfFormat(ElementType type, EmittedKernels kernels) : WeightFormat
+{
+    private const int Turn = Bf16Emitter.ColumnsPerTurn;
+
+    public override ElementType Type => type;
+
+    public override InputForm Input => type == ElementType.BF16 ? InputForm.Bf16 : InputForm.F32;
+
+    public override long GroupBytes(int columns) => (long)Turns(columns) * Turn * Tile.GroupRows * sizeof(ushort);
+
+    public override void Pack(byte** rows, int columns, byte* group)
+    {
+        ushort* target = (ushort*)group;
+        int padded = Turns(columns) * Turn;
+        for (int row = 0; row < Tile.GroupRows; row++)
+        {
+            ushort* source = (ushort*)rows[row];
+            for (int k = 0; k < padded; k++) target[Place(k, row)] = source is null || k >= columns ? (ushort)0 : source[k];
+        }
+    }
+
+    public override void Unpack(byte* group, int row, int columns, float* output)
+    {
+        for (int k = 0; k < columns; k++)
+        {
+            ushort bits = ((ushort*)group)[Place(k, row)];
+            output[k] = type == ElementType.BF16 ? BitConverter.UInt32BitsToSingle((uint)bits << 16) : (float)BitConverter.UInt16BitsToHalf(bits);
+        }
+    }
+
+    public override void Multiply(in LinearTile tile, float* scratch) => kernels.Multiply(tile, Turns(tile.Columns));
+
+    private static int Turns(int columns) => (columns + Turn - 1) / Turn;
+
+    /// <summary>bf16: words of two columns, sixteen rows side by side. f16: a column's sixteen rows side by side.</summary>
+    private int Place(int column, int row) =>
+        type == ElementType.BF16 ? (column / 2 * Tile.GroupRows + row) * 2 + column % 2 : column * Tile.GroupRows + row;
+}
+
+/// <summary>What this machine can run of emitted code, made once for the process.</summary>
+internal static class EmittedFormats
+{
+    private static readonly Lazy<IReadOnlyList<WeightFormat>> Made = new(Create);
+
+    /// <summary>Empty where nothing can be emitted.</summary>
+    public static IReadOnlyList<WeightFormat> All => Made.Value;
+
+    private static List<WeightFormat> Create()
+    {
+        List<WeightFormat> formats = [];
+        if (!MachineFeatures.Avx512Vnni) return formats;
+        AddQuantized(formats, QuantizedLayout.Q8, static () => new Q8Emitter());
+        AddQuantized(formats, QuantizedLayout.Q4, static () => new Q4Emitter());
+        AddQuantized(formats, QuantizedLayout.Q4K, static () => new Q45KEmitter(fifthBits: false));
+        AddQuantized(formats, QuantizedLayout.Q5K, static () => new Q45KEmitter(fifthBits: true));
+        AddQuantized(formats, QuantizedLayout.Q6K, static () => new Q6KEmitter());
+        if (EmittedKernels.TryCreate(static () => new F16Emitter()) is { } f16) formats.Add(new EmittedHalfFormat(ElementType.F16, f16));
+        if (MachineFeatures.Avx512Bf16 && EmittedKernels.TryCreate(static () => new Bf16Emitter()) is { } bf16) formats.Add(new EmittedHalfFormat(ElementType.BF16, bf16));
+        return formats;
+    }
+
+    private static void AddQuantized(List<WeightFormat> formats, QuantizedLayout layout, Func<DotEmitter> emitter)
+    {
+        if (EmittedKernels.TryCreate(emitter) is { } kernels) formats.Add(new EmittedQuantizedFormat(layout, kernels));
+    }
+}

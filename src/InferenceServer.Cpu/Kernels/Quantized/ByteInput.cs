@@ -1,0 +1,82 @@
+using System.Runtime.CompilerServices;
+using System.Runtime.Intrinsics;
+
+namespace InferenceServer.Cpu.Kernels.Quantized;
+
+/// <summary>
+/// A token's activations as signed bytes, a scale for every 32 (llama.cpp's Q8_0 and, but for the block's length, Q8_K do the same). A unit of 64 columns:
+/// 64 bytes, 2 f32 scales, then what the weights' offset needs: 2 negated sums, 2 f32 scaled sums, or 4 negated sums of 16 columns.
+/// </summary>
+internal static unsafe class ByteInput
+{
+    public const int UnitColumns = 64;
+    public const int BlockColumns = 32;
+    public const int UnitBytes = 80;
+    public const int UnitBytesSum16 = 88;
+
+    public static int ScaleOffset(int block) => 64 + 4 * block;
+
+    public static int SumOffset(int block) => 72 + 4 * block;
+
+    public static int Sum16Offset(int half) => 72 + 4 * half;
+
+    public static int UnitBytesOf(InputForm form) => form == InputForm.BytesSum16 ? UnitBytesSum16 : UnitBytes;
+
+    /// <summary>Bytes of a prepared row, whole units for whole super-blocks; not a multiple of 4096, which would put all tokens in one cache set.</summary>
+    public static long RowBytes(InputForm form, int columns)
+    {
+        long bytes = (long)((columns + 255) / 256 * 4) * UnitBytesOf(form);
+        return (bytes + 63) / 64 * 64 + 64;
+    }
+
+    /// <summary>Quantizes one row. Columns after the last become zeros with scale 0.</summary>
+    /// <param name="input">(columns)</param>
+    /// <param name="columns">Any number.</param>
+    /// <param name="form">Which sums to store.</param>
+    /// <param name="output"><see cref="RowBytes"/> bytes.</param>
+    [MethodImpl(MethodImplOptions.AggressiveOptimization | MethodImplOptions.NoInlining)]
+    public static void Quantize(float* input, int columns, InputForm form, byte* output)
+    {
+        int unitBytes = UnitBytesOf(form), units = (columns + 255) / 256 * 4;
+        float* last = stackalloc float[BlockColumns];
+        for (int unit = 0; unit < units; unit++, output += unitBytes)
+        {
+            for (int block = 0; block < 2; block++)
+            {
+                int column = unit * UnitColumns + block * BlockColumns;
+                float* source = input + column;
+                if (column + BlockColumns > columns)
+                {
+                    new Span<float>(last, BlockColumns).Clear();
+                    if (column < columns) new ReadOnlySpan<float>(source, columns - column).CopyTo(new Span<float>(last, BlockColumns));
+                    source = last;
+                }
+
+                QuantizeBlock(source, form, output, block);
+            }
+        }
+    }
+
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    private static void QuantizeBlock(float* source, InputForm form, byte* unit, int block)
+    {
+        Vector256<float> a = Vector256.Load(source), b = Vector256.Load(source + 8), c = Vector256.Load(source + 16), d = Vector256.Load(source + 24);
+        Vector256<float> high = Vector256.Max(Vector256.Max(Vector256.Abs(a), Vector256.Abs(b)), Vector256.Max(Vector256.Abs(c), Vector256.Abs(d)));
+        Vector128<float> top = Vector128.Max(high.GetLower(), high.GetUpper());
+        top = Vector128.Max(top, Vector128.Shuffle(top, Vector128.Create(2, 3, 0, 1)));
+        float largest = MathF.Max(top.ToScalar(), top.GetElement(1));
+        float scale = largest / 127f;
+        Vector256<float> inverse = Vector256.Create(largest > 0 ? 127f / largest : 0f);
+        Vector256<int> i0 = Round(a * inverse), i1 = Round(b * inverse), i2 = Round(c * inverse), i3 = Round(d * inverse);
+        Vector256<short> low = Vector256.Narrow(i0, i1), upper = Vector256.Narrow(i2, i3);
+        Vector256.Narrow(low, upper).Store((sbyte*)unit + block * BlockColumns);
+        *(float*)(unit + ScaleOffset(block)) = scale;
+        int first = Vector256.Sum(i0 + i1), second = Vector256.Sum(i2 + i3);
+        if (form == InputForm.BytesSum) *(int*)(unit + SumOffset(block)) = -(first + second);
+        else if (form == InputForm.BytesScaledSum) *(float*)(unit + SumOffset(block)) = scale * (first + second);
+        else (*(int*)(unit + Sum16Offset(2 * block)), *(int*)(unit + Sum16Offset(2 * block + 1))) = (-first, -second);
+    }
+
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    private static Vector256<int> Round(Vector256<float> values) => Vector256.ConvertToInt32(Vector256.Round(values));
+}

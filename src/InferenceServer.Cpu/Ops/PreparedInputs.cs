@@ -1,0 +1,86 @@
+using System.Runtime.CompilerServices;
+using System.Runtime.Intrinsics;
+using InferenceServer.Cpu.Handles;
+using InferenceServer.Cpu.Kernels;
+using InferenceServer.Cpu.Kernels.Quantized;
+using InferenceServer.Cpu.Memory;
+using InferenceServer.Cpu.Threads;
+
+namespace InferenceServer.Cpu.Ops;
+
+/// <summary>
+/// An op's activations in the forms that its weight formats want, made once before its threads start. Items: tokens. Buffers grow in the first
+/// step that needs more, never after.
+/// </summary>
+internal sealed unsafe class PreparedInputs : ParallelJob, IDisposable
+{
+    private readonly NativeBuffer?[] _buffers = new NativeBuffer?[Enum.GetValues<InputForm>().Length];
+    private readonly nint[] _strides = new nint[Enum.GetValues<InputForm>().Length];
+    private CpuActivation _input = null!;
+    private InputForm _form;
+
+    public void Prepare(ForkJoinPool pool, CpuActivation input, CpuMatrix matrix)
+    {
+        _input = input;
+        uint done = 0;
+        foreach (MatrixSection section in matrix.Sections)
+        {
+            _form = section.Format.Input;
+            if ((done >> (int)_form & 1) != 0) continue;
+            done |= 1u << (int)_form;
+            if (_form == InputForm.F32) continue;
+            _strides[(int)_form] = (nint)RowBytes(_form, input.Columns);
+            Reserve(_form, _strides[(int)_form] * input.MaxRows);
+            pool.Run(this, input.Rows, 4, (long)input.Rows * input.Columns * 2);
+        }
+    }
+
+    /// <summary>The first row.</summary>
+    public byte* this[InputForm form] => form == InputForm.F32 ? (byte*)_input.Values : _buffers[(int)form]!.Pointer;
+
+    /// <summary>Bytes from one row to the next.</summary>
+    public nint Stride(InputForm form) => form == InputForm.F32 ? _input.Stride * sizeof(float) : _strides[(int)form];
+
+    public override void Execute(int begin, int end, int worker)
+    {
+        for (int row = begin; row < end; row++)
+        {
+            byte* target = this[_form] + row * _strides[(int)_form];
+            if (_form == InputForm.Bf16) RoundToBf16(_input.Row(row), CpuActivation.PaddedColumns(_input.Columns), (ushort*)target);
+            else ByteInput.Quantize(_input.Row(row), _input.Columns, _form, target);
+        }
+    }
+
+    public void Dispose()
+    {
+        foreach (NativeBuffer? buffer in _buffers) buffer?.Dispose();
+    }
+
+    /// <summary>Rows of bf16 begin a cache line later than a power of two would have it: else all tokens share one cache set.</summary>
+    private static long RowBytes(InputForm form, int columns) =>
+        form == InputForm.Bf16 ? CpuActivation.PaddedColumns(columns) * (long)sizeof(ushort) / 64 * 64 + 128 : ByteInput.RowBytes(form, columns);
+
+    /// <summary>To nearest, ties to even. Columns are a multiple of 16.</summary>
+    [MethodImpl(MethodImplOptions.AggressiveOptimization | MethodImplOptions.NoInlining)]
+    private static void RoundToBf16(float* input, int columns, ushort* output)
+    {
+        for (int i = 0; i < columns; i += 16) Vector256.Narrow(High(input + i), High(input + i + 8)).Store(output + i);
+    }
+
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    private static Vector256<uint> High(float* values)
+    {
+        Vector256<float> floats = Vector256.Load(values);
+        Vector256<uint> bits = floats.AsUInt32();
+        Vector256<uint> rounded = (bits + Vector256.Create(0x7FFFu) + (bits >> 16 & Vector256<uint>.One)) >> 16;
+        return Vector256.ConditionalSelect(Vector256.Equals(floats, floats).AsUInt32(), rounded, Vector256.Create(0x7FC0u));
+    }
+
+    private void Reserve(InputForm form, long bytes)
+    {
+        if (_buffers[(int)form] is { } buffer && buffer.Bytes >= bytes) return;
+        _buffers[(int)form]?.Dispose();
+        _buffers[(int)form] = null;
+        _buffers[(int)form] = new NativeBuffer(bytes, "prepared activations");
+    }
+}
