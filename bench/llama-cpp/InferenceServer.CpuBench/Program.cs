@@ -1,0 +1,85 @@
+using System.CommandLine;
+using InferenceServer.CpuBench;
+using InferenceServer.CpuBench.Model;
+using InferenceServer.CpuBench.Peer;
+using InferenceServer.CpuBench.Reports;
+using InferenceServer.CpuBench.Runs;
+
+Option<string?> llamaCpp = new("--llama-cpp") { Description = "Folder of llama.cpp's programs, usually build/bin of its source.", HelpName = "FOLDER" };
+Option<string> folder = new("--folder") { Description = "Where made models are kept.", HelpName = "FOLDER", DefaultValueFactory = _ => ModelFiles.DefaultFolder };
+Option<string> shape = new("--shape") { Description = "One of " + string.Join(", ", LlamaShape.All.Select(s => s.Name)) + ".", HelpName = "NAME", DefaultValueFactory = _ => LlamaShape.TinyLlama.Name };
+Option<string> formats = new("--formats") { Description = "Weight formats, separated by commas.", HelpName = "NAMES", DefaultValueFactory = _ => "q4_0,q4_k_m,q8_0,bf16,f16" };
+Option<string> cases = new("--cases") { Description = "Cases, separated by commas.", HelpName = "NAMES", DefaultValueFactory = _ => string.Join(',', BenchCase.All) };
+Option<int> threads = new("--threads") { Description = "Of either side.", HelpName = "COUNT", DefaultValueFactory = _ => 2 };
+Option<string> flash = new("--fa") { Description = "llama.cpp's flash attention: on or off.", HelpName = "on|off", DefaultValueFactory = _ => "on" };
+
+Command makeModel = new("make-model", "Makes the model files and prints their paths.") { formats, folder, shape, llamaCpp };
+makeModel.SetAction(parsed => Guard(() =>
+{
+    foreach (WeightFormat format in Formats(parsed)) Console.Out.WriteLine(Files(parsed).Ensure(format, Console.Error));
+}));
+
+Command theirs = new("theirs", "One run of llama.cpp for each format and case: a line of JSON each.") { formats, cases, threads, flash, folder, shape, llamaCpp };
+theirs.SetAction(parsed => Guard(() =>
+{
+    foreach (WeightFormat format in Formats(parsed))
+    {
+        string file = Files(parsed).Ensure(format, Console.Error);
+        foreach (BenchCase @case in Cases(parsed))
+            Console.Out.WriteLine(LlamaCppRun.Measure(Peer(parsed), file, format, @case, parsed.GetValue(threads), parsed.GetRequiredValue(flash)).ToJson());
+    }
+}));
+
+Option<string> model = new("--model") { Description = "A GGUF file or a Hugging Face folder.", HelpName = "PATH", Required = true };
+Command ours = new("ours", "One run of our engine for one format and case: a line of JSON.") { model, formats, cases, threads };
+ours.SetAction(parsed => Guard(() =>
+{
+    BenchCase @case = Cases(parsed).First();
+    Console.Out.WriteLine(OurRun.MeasureAsync(parsed.GetRequiredValue(model), Formats(parsed).First().Name, @case, parsed.GetValue(threads)).GetAwaiter().GetResult().ToJson());
+}));
+
+Command bandwidth = new("bandwidth", "How fast this machine reads memory, GB/s.") { threads };
+bandwidth.SetAction(parsed => Guard(() => Console.Out.WriteLine($"{BandwidthProbe.Measure(parsed.GetValue(threads)) * 1e-9:F2}")));
+
+Option<int> rounds = new("--rounds") { Description = "Of both sides, for each format and case.", HelpName = "COUNT", DefaultValueFactory = _ => 3 };
+Option<string?> runs = new("--runs") { Description = "Append each run to this file as a line of JSON, and take what is in it into the table.", HelpName = "FILE" };
+Option<string?> snapshot = new("--snapshot") { Description = "Also write the table to this file.", HelpName = "FILE" };
+Option<string> flashChoice = new("--fa") { Description = "llama.cpp's flash attention: on, off, or auto to try both and keep the faster.", HelpName = "on|off|auto", DefaultValueFactory = _ => "auto" };
+Command compare = new("compare", "Both sides in turn, then the table of ratios.") { formats, cases, threads, rounds, flashChoice, runs, snapshot, folder, shape, llamaCpp };
+compare.SetAction(parsed => Guard(() =>
+{
+    string file = parsed.GetValue(runs) ?? Path.Combine(Directory.CreateTempSubdirectory("cpu-bench-").FullName, "runs.jsonl");
+    Comparison comparison = new(Peer(parsed), Files(parsed), LlamaShape.Find(parsed.GetRequiredValue(shape)), parsed.GetValue(threads), parsed.GetValue(rounds),
+        parsed.GetRequiredValue(flashChoice), run => RunFile.Append(file, run), Console.Error);
+    foreach (WeightFormat format in Formats(parsed))
+    {
+        foreach (BenchCase @case in Cases(parsed)) comparison.Run(format, @case);
+    }
+
+    Snapshot.Write(parsed.GetValue(snapshot), Peer(parsed).Version(), new RunTable(RunFile.Read(file)).Write(BandwidthProbe.Measure(parsed.GetValue(threads))));
+}));
+
+RootCommand root = new("Our CPU engine beside llama.cpp on the same GGUF file. bench/llama-cpp/run.sh calls this.") { makeModel, theirs, ours, bandwidth, compare };
+return root.Parse(args).Invoke();
+
+IEnumerable<WeightFormat> Formats(ParseResult parsed) => parsed.GetRequiredValue(formats).Split(',').Select(WeightFormat.Find).ToList();
+
+IEnumerable<BenchCase> Cases(ParseResult parsed) => parsed.GetRequiredValue(cases).Split(',').Select(BenchCase.Find).ToList();
+
+ModelFiles Files(ParseResult parsed) => new(parsed.GetRequiredValue(folder), LlamaShape.Find(parsed.GetRequiredValue(shape)), parsed.GetValue(llamaCpp) is null ? null : Peer(parsed));
+
+LlamaCppFolder Peer(ParseResult parsed) => new(parsed.GetValue(llamaCpp) ?? throw new BenchException("Say where llama.cpp's programs are: --llama-cpp FOLDER."));
+
+static int Guard(Action action)
+{
+    try
+    {
+        action();
+        return 0;
+    }
+    catch (BenchException e)
+    {
+        Console.Error.WriteLine("error: " + e.Message);
+        return 2;
+    }
+}

@@ -1,0 +1,101 @@
+using System.Globalization;
+using System.Text;
+using InferenceServer.CpuBench.Model;
+using InferenceServer.CpuBench.Runs;
+
+namespace InferenceServer.CpuBench.Reports;
+
+/// <summary>What a file of runs says: ratios of medians, then where ours stand to the machine's memory.</summary>
+internal sealed class RunTable(IReadOnlyList<BenchRun> runs)
+{
+    private const long AllowedOverhead = 200_000_000; // beside weights and KV pool
+
+    /// <param name="readBytesPerSecond">What the machine's memory gives; null leaves the share out.</param>
+    public string Write(double? readBytesPerSecond)
+    {
+        StringBuilder text = new();
+        WriteRatios(text);
+        WriteRates(text);
+        WriteBandwidth(text, readBytesPerSecond);
+        WriteMemory(text);
+        return text.ToString();
+    }
+
+    /// <summary>Ours over theirs, medians of both; null where a side is missing.</summary>
+    public double? Ratio(string format, string @case) => MedianOf(BenchRun.Ours, format, @case) / MedianOf(BenchRun.Theirs, format, @case);
+
+    private IEnumerable<WeightFormat> Formats => WeightFormat.All.Where(f => runs.Any(r => r.Format == f.Name));
+
+    private double? MedianOf(string side, string format, string @case) => Median.Of(Select(side, format, @case).Select(r => r.TokensPerSecond));
+
+    private IEnumerable<BenchRun> Select(string side, string format, string @case) => runs.Where(r => r.Side == side && r.Format == format && r.Case == @case);
+
+    private void WriteRatios(StringBuilder text)
+    {
+        text.AppendLine("Ours over llama.cpp's, medians of tokens/s:").AppendLine();
+        Row(text, ["", .. BenchCase.All.Select(c => c.Title)]);
+        Row(text, ["---", .. BenchCase.All.Select(_ => "---:")]);
+        foreach (WeightFormat format in Formats) Row(text, [format.PeerName, .. BenchCase.All.Select(c => Text(Ratio(format.Name, c.Name), "F2"))]);
+        text.AppendLine();
+    }
+
+    private void WriteRates(StringBuilder text)
+    {
+        Row(text, ["format", "case", "ours: median (lowest-highest)", "llama.cpp: median (lowest-highest)", "rounds", "llama.cpp's flags"]);
+        Row(text, ["---", "---", "---:", "---:", "---:", "---"]);
+        foreach (WeightFormat format in Formats)
+        {
+            foreach (BenchCase @case in BenchCase.All)
+            {
+                List<BenchRun> ours = [.. Select(BenchRun.Ours, format.Name, @case.Name)], theirs = [.. Select(BenchRun.Theirs, format.Name, @case.Name)];
+                if (ours.Count + theirs.Count == 0) continue;
+                Row(text, [format.PeerName, @case.Title, Spread(ours), Spread(theirs), $"{ours.Count}, {theirs.Count}", string.Join("; ", theirs.Select(r => r.Flags).Distinct())]);
+            }
+        }
+
+        text.AppendLine();
+    }
+
+    private void WriteBandwidth(StringBuilder text, double? read)
+    {
+        List<(WeightFormat Format, double Rate)> rates = [];
+        foreach (WeightFormat format in Formats)
+        {
+            if (Median.Of(Select(BenchRun.Ours, format.Name, BenchCase.Decode1.Name).Where(r => r.WeightBytesRead is not null).Select(r => r.TokensPerSecond * r.WeightBytesRead!.Value)) is { } rate)
+                rates.Add((format, rate));
+        }
+
+        if (rates.Count == 0) return;
+        if (read is { } measured) text.AppendLine($"Batch-1 decode reads weights, of {Text(measured * 1e-9, "F1")} GB/s that a plain read reaches:").AppendLine();
+        Row(text, ["", "GB/s", "share"]);
+        Row(text, ["---", "---:", "---:"]);
+        foreach ((WeightFormat format, double rate) in rates) Row(text, [format.PeerName, Text(rate * 1e-9, "F1"), Text(rate / read, "P0")]);
+        text.AppendLine();
+    }
+
+    private void WriteMemory(StringBuilder text)
+    {
+        List<(WeightFormat Format, List<BenchRun> Runs)> measured = [.. Formats.Select(f => (f, runs.Where(r => r.Format == f.Name && r.PeakBytes is not null && r.WeightBytes is not null).ToList())).Where(m => m.Item2.Count > 0)];
+        if (measured.Count == 0) return;
+        text.AppendLine("Our process; the limit is weights + KV pool + 200 MB:").AppendLine();
+        Row(text, ["", "load s", "weights MB", "KV pool MB", "steady MB", "peak MB", "limit MB", "steady within"]);
+        Row(text, ["---", .. Enumerable.Repeat("---:", 7)]);
+        foreach ((WeightFormat format, List<BenchRun> all) in measured)
+        {
+            double weights = all[0].WeightBytes!.Value, kv = all[0].KvBytes!.Value, limit = weights + kv + AllowedOverhead;
+            double steady = all.Max(r => r.SteadyBytes!.Value), peak = all.Max(r => r.PeakBytes!.Value);
+            Row(text, [format.PeerName, Text(Median.Of(all.Select(r => r.LoadSeconds!.Value)), "F2"), Megabytes(weights), Megabytes(kv), Megabytes(steady), Megabytes(peak), Megabytes(limit), steady <= limit ? "yes" : "no"]);
+        }
+
+        text.AppendLine();
+    }
+
+    private static string Spread(List<BenchRun> all) => all.Count == 0 ? "-"
+        : $"{Text(Median.Of(all.Select(r => r.TokensPerSecond)), "F1")} ({Text(all.Min(r => r.TokensPerSecond), "F1")}-{Text(all.Max(r => r.TokensPerSecond), "F1")})";
+
+    private static string Megabytes(double bytes) => Text(bytes * 1e-6, "F0");
+
+    private static string Text(double? value, string format) => value?.ToString(format, CultureInfo.InvariantCulture) ?? "-";
+
+    private static void Row(StringBuilder text, IEnumerable<string> cells) => text.AppendLine("| " + string.Join(" | ", cells) + " |");
+}

@@ -1,0 +1,89 @@
+using System.Diagnostics;
+using System.Runtime.InteropServices;
+using System.Runtime.Intrinsics;
+
+namespace InferenceServer.CpuBench.Runs;
+
+/// <summary>How fast this machine's processors read memory: all threads add up slices of a buffer far larger than the caches. The best of several passes.</summary>
+internal static unsafe partial class BandwidthProbe
+{
+    private const nuint HugePage = 2 << 20;
+    private const int AdviseHugePages = 14; // MADV_HUGEPAGE
+    private const int Passes = 8;
+
+    /// <summary>Bytes a second.</summary>
+    public static double Measure(int threads, long bytes = 1L << 30)
+    {
+        nuint size = (nuint)bytes / ((nuint)threads * HugePage) * ((nuint)threads * HugePage), slice = size / (nuint)threads;
+        byte* buffer = (byte*)NativeMemory.AlignedAlloc(size, HugePage);
+        try
+        {
+            if (OperatingSystem.IsLinux()) _ = Advise(buffer, size, AdviseHugePages); // refused: small pages, a slower probe, still a true one
+            double best = 0;
+            for (int pass = 0; pass <= Passes; pass++)
+            {
+                bool first = pass == 0; // each thread writes what it will read
+                double seconds = OnThreads(threads, thread =>
+                {
+                    byte* begin = buffer + (nuint)thread * slice;
+                    if (first) NativeMemory.Fill(begin, slice, 1);
+                    else Check(Sum(begin, slice), slice);
+                });
+                if (!first) best = Math.Max(best, size / seconds);
+            }
+
+            return best;
+        }
+        finally
+        {
+            NativeMemory.AlignedFree(buffer);
+        }
+    }
+
+    /// <summary>Seconds from the moment all threads may start until the last is done.</summary>
+    private static double OnThreads(int threads, Action<int> work)
+    {
+        using Barrier start = new(threads + 1);
+        Thread[] all = new Thread[threads];
+        for (int i = 0; i < threads; i++)
+        {
+            int thread = i;
+            all[i] = new Thread(() =>
+            {
+                start.SignalAndWait();
+                work(thread);
+            });
+            all[i].Start();
+        }
+
+        start.SignalAndWait();
+        long started = Stopwatch.GetTimestamp();
+        foreach (Thread thread in all) thread.Join();
+        return Stopwatch.GetElapsedTime(started).TotalSeconds;
+    }
+
+    [System.Runtime.CompilerServices.MethodImpl(System.Runtime.CompilerServices.MethodImplOptions.AggressiveOptimization)]
+    private static ulong Sum(byte* begin, nuint bytes)
+    {
+        // Four chains, so that the additions never wait for each other. 512-bit vectors are two 256-bit ones where there are none.
+        Vector512<ulong> a = default, b = default, c = default, d = default;
+        ulong* p = (ulong*)begin, end = p + bytes / sizeof(ulong);
+        for (; p < end; p += 32)
+        {
+            a += Vector512.Load(p);
+            b += Vector512.Load(p + 8);
+            c += Vector512.Load(p + 16);
+            d += Vector512.Load(p + 24);
+        }
+
+        return Vector512.Sum(a + b + c + d);
+    }
+
+    private static void Check(ulong sum, nuint bytes)
+    {
+        if (sum != unchecked(bytes / sizeof(ulong) * 0x0101010101010101ul)) throw new InvalidOperationException("The probe did not read what it wrote.");
+    }
+
+    [LibraryImport("libc", EntryPoint = "madvise")]
+    private static partial int Advise(byte* address, nuint length, int advice);
+}

@@ -1,0 +1,74 @@
+using InferenceServer.CpuBench;
+using InferenceServer.CpuBench.Peer;
+using InferenceServer.CpuBench.Reports;
+using InferenceServer.CpuBench.Runs;
+
+namespace InferenceServer.Tests.Bench;
+
+/// <summary>The llama.cpp comparison without llama.cpp: what its programs print is read, and what was measured becomes a table.</summary>
+public class CpuBenchTests
+{
+    [Fact]
+    public void The_rate_is_found_in_what_the_programs_print()
+    {
+        Assert.Equal(24.5, LlamaCppRun.ParseBench("loading\n{\"n_prompt\":0,\"n_gen\":128,\"avg_ns\":1,\"avg_ts\":24.5,\"samples_ts\":[24.5]}\n"));
+        Assert.Equal(97.25, LlamaCppRun.ParseBatched("main: n_kv_max = 3072\n\n{\"n_kv_max\":3072,\"pl\":16,\"speed_pp\":130.1,\"speed_tg\":97.25,\"speed\":110}\n"));
+    }
+
+    [Theory]
+    [InlineData("no such model", "no 'avg_ts'")]
+    [InlineData("{\"avg_ts\":\"fast\"}", "no 'avg_ts'")]
+    [InlineData("{\"avg_ts\":", "no JSON")]
+    public void Anything_else_is_a_sentence(string printed, string complaint) =>
+        Assert.Contains(complaint, Assert.Throws<BenchException>(() => LlamaCppRun.ParseBench(printed)).Message);
+
+    [Fact]
+    public void The_table_has_ratios_of_medians()
+    {
+        RunTable table = new([.. new[] { 30.0, 10, 20 }.Select(Ours), .. new[] { 8.0, 100, 10 }.Select(Theirs)]);
+        Assert.Equal(2.0, table.Ratio("q8_0", "decode-1"));
+        Assert.Null(table.Ratio("q4_0", "decode-1"));
+        string text = table.Write(readBytesPerSecond: 100e9);
+        Assert.Contains("| Q8_0 | 2.00 | - | - |", text);
+        Assert.Contains("| Q8_0 | batch-1 decode | 20.0 (10.0-30.0) | 10.0 (8.0-100.0) | 3, 3 | -t 2 -fa on |", text);
+        Assert.Contains("| Q8_0 | 20.0 | 20 % |", text); // 1 GB a token, 20 tokens a second
+        Assert.Contains("| Q8_0 | 1.50 | 1100 | 300 | 1500 | 1700 | 1600 | yes |", text);
+    }
+
+    [Fact]
+    public void A_run_survives_its_file()
+    {
+        BenchRun run = Ours(1.25);
+        Assert.Equal(run, BenchRun.Parse(run.ToJson()));
+        Assert.Contains("no run", Assert.Throws<BenchException>(() => BenchRun.Parse("{\"side\":\"ours\"}")).Message);
+    }
+
+    [Fact]
+    public void A_snapshot_tells_nothing_of_this_machines_folders() =>
+        Assert.Equal("bench/llama-cpp/run.sh compare --llama-cpp PATH --rounds 3 --folder=PATH",
+            Snapshot.Command(["compare", "--llama-cpp", "/somewhere/bin", "--rounds", "3", "--folder=/elsewhere"]));
+
+    [Fact]
+    public void A_folder_without_the_programs_is_refused() =>
+        Assert.Contains("--llama-cpp", Assert.Throws<BenchException>(() => new LlamaCppFolder(AppContext.BaseDirectory)).Message);
+
+    [Fact]
+    public void The_probe_reads_what_it_wrote() => Assert.True(BandwidthProbe.Measure(threads: 2, bytes: 16 << 20) > 0);
+
+    private static BenchRun Ours(double rate) => new()
+    {
+        Side = BenchRun.Ours,
+        Format = "q8_0",
+        Case = "decode-1",
+        Flags = "--threads 2",
+        TokensPerSecond = rate,
+        LoadSeconds = 1.5,
+        WeightBytesRead = 1_000_000_000,
+        WeightBytes = 1_100_000_000,
+        KvBytes = 300_000_000,
+        SteadyBytes = 1_500_000_000,
+        PeakBytes = 1_700_000_000,
+    };
+
+    private static BenchRun Theirs(double rate) => new() { Side = BenchRun.Theirs, Format = "q8_0", Case = "decode-1", Flags = "-t 2 -fa on", TokensPerSecond = rate };
+}
