@@ -102,6 +102,16 @@ public sealed class ModelFolder : IDisposable
         }
     }
 
+    /// <summary>Tokenizer and chat template of a GGUF file, which may hold nothing else.</summary>
+    /// <exception cref="ModelLoadException">Broken, or without a tokenizer.</exception>
+    public static (TokenizerTables Tables, TokenizerSettings Settings) ReadTokenizer(string path)
+    {
+        using GgufParts parts = GgufParts.Open(path);
+        TokenizerTables tables = GgufTokenizer.Tables(parts.Metadata)
+            ?? throw new ModelLoadException($"'{path}' holds no tokenizer (the keys tokenizer.ggml.*); name a GGUF file that has one.");
+        return (tables, GgufTokenizer.Settings(parts.Metadata, tables));
+    }
+
     private static void RefuseFolderOfGguf(string path)
     {
         if (File.Exists(System.IO.Path.Combine(path, "config.json"))) return;

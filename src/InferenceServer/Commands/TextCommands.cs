@@ -2,6 +2,7 @@ using System.CommandLine;
 using System.Globalization;
 using System.Text;
 using InferenceServer.Core.Text;
+using InferenceServer.Models;
 using InferenceServer.Text.Templates;
 using InferenceServer.Text.Tokenizers;
 
@@ -12,15 +13,15 @@ internal static class TextCommands
 {
     public static Command Tokenize()
     {
-        Option<string> file = new("--tokenizer") { Description = "A tokenizer.json.", HelpName = "FILE", Required = true };
+        Option<string> file = new("--tokenizer") { Description = "A tokenizer.json or a GGUF file.", HelpName = "FILE", Required = true };
         Command command = new("tokenize", "Reads JSON lines {\"text\",\"add_special\"}, writes {\"ids\"}. Special tokens in the text are parsed.") { file };
-        command.SetAction(parsed => Pipe(() => TokenizerJson.Load(parsed.GetRequiredValue(file)), JsonLinesTokenize.Run));
+        command.SetAction(parsed => Pipe(() => OpenTokenizer(parsed.GetRequiredValue(file)), JsonLinesTokenize.Run));
         return command;
     }
 
     public static Command Render()
     {
-        Option<string> file = new("--template") { Description = "A .jinja file, a tokenizer_config.json or a model folder.", HelpName = "FILE", Required = true };
+        Option<string> file = new("--template") { Description = "A .jinja file, a tokenizer_config.json, a model folder or a GGUF file.", HelpName = "FILE", Required = true };
         Option<DateTimeOffset?> now = new("--now")
         {
             Description = "What strftime_now tells, such as 2024-07-26T12:34:56. Default: now.",
@@ -29,9 +30,20 @@ internal static class TextCommands
                 ? time : Fail(result, "--now: a time such as 2024-07-26T12:34:56 is expected."),
         };
         Command command = new("render", "Reads JSON lines {\"messages\",\"tools\",\"kwargs\"}, writes {\"text\"} or {\"error\"}.") { file, now };
-        command.SetAction(parsed => Pipe(() => ChatTemplate.LoadFile(parsed.GetRequiredValue(file)),
+        command.SetAction(parsed => Pipe(() => OpenTemplate(parsed.GetRequiredValue(file)),
             (template, input, output) => JsonLinesRender.Run(template, input, output, parsed.GetValue(now) ?? DateTimeOffset.Now)));
         return command;
+    }
+
+    private static ITokenizer OpenTokenizer(string path) =>
+        ModelFolder.IsGguf(path) ? TokenizerTablesLoader.Load(ModelFolder.ReadTokenizer(path).Tables) : TokenizerJson.Load(path);
+
+    private static IChatTemplate OpenTemplate(string path)
+    {
+        if (!ModelFolder.IsGguf(path)) return ChatTemplate.LoadFile(path);
+        return ModelFolder.ReadTokenizer(path).Settings.ChatTemplate is { } text
+            ? ChatTemplate.Parse(text, "tokenizer.chat_template")
+            : throw new InvalidDataException($"'{path}' holds no chat template; give one as a .jinja file.");
     }
 
     private static DateTimeOffset? Fail(System.CommandLine.Parsing.ArgumentResult result, string sentence)
@@ -51,7 +63,7 @@ internal static class TextCommands
             run(opened, input, output);
             return 0;
         }
-        catch (Exception e) when (e is InvalidDataException or IOException or UnauthorizedAccessException or ChatTemplateException)
+        catch (Exception e) when (e is InvalidDataException or IOException or UnauthorizedAccessException or ChatTemplateException or ModelLoadException)
         {
             Console.Error.WriteLine("error: " + e.Message);
             return 2;
