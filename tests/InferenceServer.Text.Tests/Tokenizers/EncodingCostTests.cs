@@ -1,6 +1,8 @@
 using System.Diagnostics;
 using InferenceServer.Core.Text;
 using InferenceServer.Text.Tokenizers.Models;
+using InferenceServer.Text.Tokenizers.PreTokenizing;
+using InferenceServer.Text.Tokenizers.Tables;
 using Xunit;
 
 namespace InferenceServer.Text.Tests.Tokenizers;
@@ -39,6 +41,27 @@ public sealed class EncodingCostTests
         Assert.Fail($"{name} \"{unit}\":{seen}");
     }
 
+    /// <summary>One name of each family of pre-tokenizers of tables.</summary>
+    public static TheoryData<string> Families => new(
+        "default", "llama-bpe", "qwen2", "qwen35", "gpt-2", "smollm", "falcon", "gpt-4o", "tekken", "deepseek-llm", "deepseek-coder", "deepseek-v3",
+        "minicpm5", "bailingmoe", "seed-coder", "bloom", "viking");
+
+    [Theory]
+    [MemberData(nameof(Families))]
+    public void A_pre_tokenizer_of_tables_cuts_long_runs_in_linear_time(string name)
+    {
+        IPreTokenizer pre = PreTokenizerByName.Find(name).Compile();
+        foreach (string unit in new[] { "a", "A", "aB", " ", "\n", " \n", "1", "!", "é", "\u0301", "a ", "日", "😀", "'", "\u00a0", "ǅ", "/" })
+            foreach (string tail in new[] { "", "1", "x", "日" })
+            {
+                // 256 K characters take some milliseconds; their square would be half a minute and more.
+                string text = Repeat(unit, 256 << 10) + tail;
+                long start = Stopwatch.GetTimestamp();
+                pre.Split(new Piece(text, 0, text.Length, AtTextStart: true), new Nowhere());
+                Assert.True(Stopwatch.GetElapsedTime(start).TotalSeconds < 5, $"\"{unit}\" and \"{tail}\"");
+            }
+    }
+
     [Fact]
     public void A_megabyte_of_one_letter_is_done_in_seconds_at_most()
     {
@@ -75,6 +98,13 @@ public sealed class EncodingCostTests
             int scannedCount = MergeLoop.Scan(merges, scanned);
             int queuedCount = MergeLoop.Queue(merges, queued);
             Assert.Equal(scanned[..scannedCount], queued[..queuedCount]);
+        }
+    }
+
+    private sealed class Nowhere : IPieceSink
+    {
+        public void Take(in Piece piece)
+        {
         }
     }
 

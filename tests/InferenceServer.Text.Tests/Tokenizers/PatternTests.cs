@@ -58,6 +58,21 @@ public sealed class PatternTests
         Assert.Equal("aaab|", Matches(ClassPattern.TryCompile("a+ab")!, "aaab"));
     }
 
+    [Fact]
+    public void White_space_at_the_end_of_a_line_is_found_as_the_twins_find_it()
+    {
+        const int Seed = 7;
+        Random random = new(Seed);
+        ITextPattern pattern = TextPatterns.OfRegex(SpaceAtLineEnd.Pattern);
+        Assert.IsType<SpaceAtLineEnd>(pattern);
+        foreach (ITextPattern twin in new ITextPattern[] { ClassPattern.TryCompile(SpaceAtLineEnd.Pattern)!, new RegexPattern(SpaceAtLineEnd.Pattern) })
+            for (int round = 0; round < 2_000; round++)
+            {
+                string text = string.Concat(Enumerable.Range(0, random.Next(12)).Select(_ => new[] { " ", "\n", "\r", "\t", "\u3000", "a", "😀" }[random.Next(7)]));
+                Assert.Equal($"{Seed}/{round} " + Matches(twin, text), $"{Seed}/{round} " + Matches(pattern, text));
+            }
+    }
+
     private static string Matches(ITextPattern pattern, string text)
     {
         List<(int Start, int End)> matches = [];

@@ -21,6 +21,7 @@ public sealed class ScoredPiecesTests
     [Theory]
     [InlineData("llama2", "tokenizer.model")]
     [InlineData("mistral-v0.1", "tokenizer.model")]
+    [InlineData("mistral-v0.3-rebuilt", "../../mistral/mistral_instruct_tokenizer_240323.model.v3")]
     public void A_converted_model_gives_what_its_tokenizer_json_gives(string name, string model)
     {
         ITokenizer tables = TokenizerTablesLoader.Load(ConvertedTables.OfSentencePiece(TestFiles.Require("hf", name, model), TestFiles.Require("hf", name, "tokenizer.json")));

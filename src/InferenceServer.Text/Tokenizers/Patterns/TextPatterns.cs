@@ -4,5 +4,8 @@ namespace InferenceServer.Text.Tokenizers.Patterns;
 internal static class TextPatterns
 {
     /// <exception cref="ArgumentException">Neither engine understands the pattern.</exception>
-    public static ITextPattern OfRegex(string pattern) => ClassPattern.TryCompile(pattern) is { } compiled ? compiled : new RegexPattern(pattern);
+    public static ITextPattern OfRegex(string pattern) =>
+        pattern == SpaceAtLineEnd.Pattern ? new SpaceAtLineEnd()
+        : ClassPattern.TryCompile(pattern) is { } compiled ? compiled
+        : new RegexPattern(pattern);
 }
