@@ -90,7 +90,7 @@ public sealed class ModelFolder : IDisposable
         {
             TokenizerTables? tables = GgufTokenizer.Tables(parts.Metadata);
             ModelConfig config = GgufConfigReader.Read(parts.Metadata, parts.Tensors, tables);
-            return new ModelFolder(path, config, GenerationDefaults.Of(config), GgufTokenizer.Settings(parts.Metadata, tables), GgufWeights.Of(parts, config))
+            return new ModelFolder(path, config, GenerationDefaults.Read(parts.Metadata, config), GgufTokenizer.Settings(parts.Metadata, tables), GgufWeights.Of(parts, config))
             {
                 TokenizerTables = tables,
             };

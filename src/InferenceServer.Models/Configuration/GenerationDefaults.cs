@@ -1,9 +1,11 @@
 using InferenceServer.Models.Files;
+using InferenceServer.Models.Files.Gguf;
 
 namespace InferenceServer.Models.Configuration;
 
 /// <summary>
-/// What the model's makers recommend when a caller says nothing: generation_config.json, with config.json for what it leaves out.
+/// What the model's makers recommend when a caller says nothing: generation_config.json, with config.json for what it leaves out,
+/// or the keys of a GGUF file.
 /// Null: they say nothing.
 /// </summary>
 public sealed record GenerationDefaults
@@ -28,6 +30,16 @@ public sealed record GenerationDefaults
 
     /// <summary>What a config alone says.</summary>
     internal static GenerationDefaults Of(ModelConfig config) => new() { BosToken = config.BosToken, EosTokens = config.EosTokens };
+
+    /// <summary>A GGUF file's general.sampling.* keys.</summary>
+    /// <exception cref="ModelLoadException">A key is out of range.</exception>
+    internal static GenerationDefaults Read(GgufMetadata metadata, ModelConfig config) => Of(config) with
+    {
+        Temperature = (float?)metadata.NumberOrNull("general.sampling.temp", 0, 100),
+        TopP = (float?)metadata.NumberOrNull("general.sampling.top_p", 0, 1),
+        TopK = metadata.IntOrNull("general.sampling.top_k", 0, int.MaxValue),
+        RepetitionPenalty = (float?)metadata.NumberOrNull("general.sampling.penalty_repeat", 1e-3, 1000),
+    };
 
     /// <exception cref="ModelLoadException">A field is out of range.</exception>
     internal static GenerationDefaults Read(string folder, ModelConfig config)

@@ -143,6 +143,15 @@ public sealed class GgufConfigTests : IDisposable
     }
 
     [Fact]
+    public void Recommended_sampling_is_read()
+    {
+        _gguf.Set("general.sampling.temp", 0.6f).Set("general.sampling.top_p", 0.9f).Set("general.sampling.top_k", 20).Set("general.sampling.penalty_repeat", 1.1f).Write(_folder["x.gguf"]);
+        using ModelFolder model = ModelFolder.Open(_folder["x.gguf"]);
+        Assert.Equal((0.6f, 0.9f, 20, 1.1f), (model.Generation.Temperature, model.Generation.TopP, model.Generation.TopK, model.Generation.RepetitionPenalty));
+        Assert.Null(model.Generation.DoSample);
+    }
+
+    [Fact]
     public void Lists_of_a_tokenizer_are_as_long_as_its_tokens()
     {
         _gguf.Set("tokenizer.ggml.model", "llama").Set("tokenizer.ggml.tokens", new[] { "a", "b", "c" }).Set("tokenizer.ggml.scores", new[] { 1f, 2f });

@@ -30,6 +30,23 @@ public sealed class GgufServingTests : IDisposable
         }
     }
 
+    /// <summary>Tokenizer, chat template, ends and weights at once: the answers of the folder, to the letter.</summary>
+    [Fact]
+    public async Task The_demo_model_as_one_file_answers_as_its_folder_does()
+    {
+        string gguf = Path.Combine(_folder, "demo-one-file.gguf");
+        GgufConversion.Convert(TestModels.Demo, gguf);
+        await using RunningServer folder = await RunningServer.StartAsync();
+        await using RunningServer file = await RunningServer.StartAsync(o => o with { Model = o.Model with { Path = gguf } });
+        string[] questions = [.. File.ReadLines(Path.Combine(TestModels.Demo, "golden.jsonl")).Where((_, i) => i % 20 == 0)];
+        Assert.NotEmpty(questions);
+        foreach (string question in questions)
+        {
+            JsonElement messages = JsonDocument.Parse(question).RootElement.GetProperty("messages");
+            Assert.Equal(await AnswerAsync(folder, messages), await AnswerAsync(file, messages));
+        }
+    }
+
     [Fact]
     public async Task Eval_asks_a_GGUF_model()
     {
@@ -79,6 +96,15 @@ public sealed class GgufServingTests : IDisposable
         Assert.Equal(2, exitCode);
         Assert.Contains(part, output, StringComparison.Ordinal);
         Assert.DoesNotContain("   at ", output, StringComparison.Ordinal);
+    }
+
+    /// <summary>The answer when nothing is said of sampling, with its usage and why it ended.</summary>
+    private static async Task<string> AnswerAsync(RunningServer server, JsonElement messages)
+    {
+        CancellationToken cancellation = TestContext.Current.CancellationToken;
+        using HttpResponseMessage response = await server.Http.PostAsJsonAsync("/v1/chat/completions", new { messages, max_tokens = 64 }, cancellation);
+        JsonElement body = await response.Content.ReadFromJsonAsync<JsonElement>(cancellation);
+        return $"{body.GetProperty("choices")[0].GetProperty("message")} {body.GetProperty("choices")[0].GetProperty("finish_reason")} {body.GetProperty("usage").GetProperty("prompt_tokens")}";
     }
 
     private static IEnumerable<JsonElement> Goldens() =>
