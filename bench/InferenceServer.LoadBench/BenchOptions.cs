@@ -12,6 +12,9 @@ internal sealed record BenchOptions
 
     public bool Chat { get; init; }
 
+    /// <summary>A connection for each request: some servers close a kept one just when the next request is under way on it.</summary>
+    public bool Reconnect { get; init; }
+
     public int Requests { get; init; } = 100;
 
     /// <summary>Requests in flight at most; with <see cref="Rate"/> or a trace, a cap on what piles up.</summary>

@@ -6,6 +6,7 @@ Option<string> url = new("--url") { Description = "The server, without /v1.", He
 Option<string?> model = new("--model") { Description = "Model id. Default: the first the server lists.", HelpName = "ID" };
 Option<string?> key = new("--api-key") { Description = "Sent as a bearer token.", HelpName = "KEY" };
 Option<bool> chat = new("--chat") { Description = "Use /v1/chat/completions with words instead of /v1/completions with token ids." };
+Option<bool> reconnect = new("--reconnect") { Description = "Open a connection for each request; for servers that close kept ones when they like." };
 Option<int> requests = new("--requests") { Description = "How many.", HelpName = "COUNT", DefaultValueFactory = _ => 100 };
 Option<int> concurrency = new("--concurrency") { Description = "In flight at most.", HelpName = "COUNT", DefaultValueFactory = _ => 8 };
 Option<double?> rate = new("--rate") { Description = "Requests a second, Poisson arrivals. Default: as fast as --concurrency allows.", HelpName = "PER_SECOND" };
@@ -23,7 +24,7 @@ Option<int> seed = new("--seed") { Description = "Of arrivals, lengths and promp
 
 RootCommand root = new("Puts load on any OpenAI-compatible server and reports TTFT, ITL, TPOT, E2E, throughput and goodput as clients saw them.")
 {
-    url, model, key, chat, requests, concurrency, rate, trace, speed, input, output, prefix, temperature, natural, warmup, goodput, json, seed,
+    url, model, key, chat, reconnect, requests, concurrency, rate, trace, speed, input, output, prefix, temperature, natural, warmup, goodput, json, seed,
 };
 root.SetAction(async (parsed, cancellation) =>
 {
@@ -35,6 +36,7 @@ root.SetAction(async (parsed, cancellation) =>
             Model = parsed.GetValue(model),
             ApiKey = parsed.GetValue(key),
             Chat = parsed.GetValue(chat),
+            Reconnect = parsed.GetValue(reconnect),
             Requests = Positive(parsed.GetValue(requests), "--requests"),
             Concurrency = Positive(parsed.GetValue(concurrency), "--concurrency"),
             Rate = parsed.GetValue(rate),

@@ -13,6 +13,7 @@ internal sealed class StreamingClient : IDisposable
     public StreamingClient(BenchOptions options)
     {
         SocketsHttpHandler handler = new() { MaxConnectionsPerServer = int.MaxValue, PooledConnectionIdleTimeout = TimeSpan.FromMinutes(5) };
+        if (options.Reconnect) handler.PooledConnectionLifetime = TimeSpan.Zero;
         _http = new HttpClient(handler) { BaseAddress = options.Url, Timeout = options.Timeout };
         if (options.ApiKey is { } key) _http.DefaultRequestHeaders.Authorization = new AuthenticationHeaderValue("Bearer", key);
         _path = options.Chat ? "v1/chat/completions" : "v1/completions";

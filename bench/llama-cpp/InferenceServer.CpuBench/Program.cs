@@ -4,6 +4,7 @@ using InferenceServer.CpuBench.Model;
 using InferenceServer.CpuBench.Peer;
 using InferenceServer.CpuBench.Reports;
 using InferenceServer.CpuBench.Runs;
+using InferenceServer.CpuBench.Servers;
 
 Option<string?> llamaCpp = new("--llama-cpp") { Description = "Folder of llama.cpp's programs, usually build/bin of its source.", HelpName = "FOLDER" };
 Option<string> folder = new("--folder") { Description = "Where made models are kept.", HelpName = "FOLDER", DefaultValueFactory = _ => ModelFiles.DefaultFolder };
@@ -48,7 +49,7 @@ Option<string> flashChoice = new("--fa") { Description = "llama.cpp's flash atte
 Command compare = new("compare", "Both sides in turn, then the table of ratios.") { formats, cases, threads, rounds, flashChoice, runs, snapshot, folder, shape, llamaCpp };
 compare.SetAction(parsed => Guard(() =>
 {
-    string file = parsed.GetValue(runs) ?? Path.Combine(Directory.CreateTempSubdirectory("cpu-bench-").FullName, "runs.jsonl");
+    string file = RunsPath(parsed);
     Comparison comparison = new(Peer(parsed), Files(parsed), LlamaShape.Find(parsed.GetRequiredValue(shape)), parsed.GetValue(threads), parsed.GetValue(rounds),
         parsed.GetRequiredValue(flashChoice), run => RunFile.Append(file, run), Console.Error);
     foreach (WeightFormat format in Formats(parsed))
@@ -56,19 +57,68 @@ compare.SetAction(parsed => Guard(() =>
         foreach (BenchCase @case in Cases(parsed)) comparison.Run(format, @case);
     }
 
-    Snapshot.Write(parsed.GetValue(snapshot), Peer(parsed).Version(), new RunTable(RunFile.Read(file)).Write(BandwidthProbe.Measure(parsed.GetValue(threads))));
+    Report(parsed, file);
 }));
 
-RootCommand root = new("Our CPU engine beside llama.cpp on the same GGUF file. bench/llama-cpp/run.sh calls this.") { makeModel, theirs, ours, bandwidth, compare };
+Option<string> served = new("--formats") { Description = "Weight formats, separated by commas.", HelpName = "NAMES", DefaultValueFactory = _ => "q4_k_m" };
+Option<int> requests = new("--requests") { Description = "Of a run.", HelpName = "COUNT", DefaultValueFactory = _ => 32 };
+Option<string> server = new("--server") { Description = "More options of our server, separated by spaces.", HelpName = "OPTIONS", DefaultValueFactory = _ => "" };
+Command http = new("http", "Our server and llama-server in turn under the load generator.") { served, threads, rounds, requests, flash, server, runs, snapshot, folder, shape, llamaCpp };
+http.SetAction(parsed => Guard(() =>
+{
+    string file = RunsPath(parsed);
+    HttpComparison comparison = new(parsed.GetValue(requests), run => RunFile.Append(file, run), Console.Error);
+    foreach (WeightFormat format in FormatsOf(parsed, served))
+    {
+        string path = Files(parsed).Ensure(format, Console.Error);
+        ServerPlan theirServer = ServerPlan.Theirs(Peer(parsed), path, parsed.GetValue(threads), HttpComparison.Callers, HttpComparison.Context, parsed.GetRequiredValue(flash));
+        comparison.Run(format, OurServer(parsed, path), theirServer, parsed.GetValue(rounds));
+    }
+
+    Report(parsed, file);
+}));
+
+Command interference = new("interference", "Streams of our server with and without a long prompt beside them.") { served, threads, rounds, server, runs, snapshot, folder, shape, llamaCpp };
+interference.SetAction(parsed => Guard(() =>
+{
+    string file = RunsPath(parsed);
+    foreach (WeightFormat format in FormatsOf(parsed, served))
+    {
+        string path = Files(parsed).Ensure(format, Console.Error);
+        for (int round = 0; round < parsed.GetValue(rounds); round++)
+        {
+            (BenchRun alone, BenchRun beside) = new Interference(Console.Error).RunAsync(format.Name, OurServer(parsed, path)).GetAwaiter().GetResult();
+            RunFile.Append(file, alone);
+            RunFile.Append(file, beside);
+        }
+    }
+
+    Report(parsed, file);
+}));
+
+Command report = new("report", "The table of the runs that a file holds.") { runs, threads, snapshot, llamaCpp };
+report.SetAction(parsed => Guard(() => Report(parsed, parsed.GetValue(runs) ?? throw new BenchException("Say which file: --runs FILE."))));
+
+RootCommand root = new("Our CPU engine beside llama.cpp on the same GGUF file. bench/llama-cpp/run.sh calls this.") { makeModel, theirs, ours, bandwidth, compare, http, interference, report };
 return root.Parse(args).Invoke();
 
-IEnumerable<WeightFormat> Formats(ParseResult parsed) => parsed.GetRequiredValue(formats).Split(',').Select(WeightFormat.Find).ToList();
+static IEnumerable<WeightFormat> FormatsOf(ParseResult parsed, Option<string> option) => parsed.GetRequiredValue(option).Split(',').Select(WeightFormat.Find).ToList();
+
+IEnumerable<WeightFormat> Formats(ParseResult parsed) => FormatsOf(parsed, formats);
 
 IEnumerable<BenchCase> Cases(ParseResult parsed) => parsed.GetRequiredValue(cases).Split(',').Select(BenchCase.Find).ToList();
 
 ModelFiles Files(ParseResult parsed) => new(parsed.GetRequiredValue(folder), LlamaShape.Find(parsed.GetRequiredValue(shape)), parsed.GetValue(llamaCpp) is null ? null : Peer(parsed));
 
 LlamaCppFolder Peer(ParseResult parsed) => new(parsed.GetValue(llamaCpp) ?? throw new BenchException("Say where llama.cpp's programs are: --llama-cpp FOLDER."));
+
+ServerPlan OurServer(ParseResult parsed, string path) =>
+    ServerPlan.Ours(path, parsed.GetValue(threads), parsed.GetRequiredValue(server).Split(' ', StringSplitOptions.RemoveEmptyEntries));
+
+string RunsPath(ParseResult parsed) => parsed.GetValue(runs) ?? Path.Combine(Directory.CreateTempSubdirectory("cpu-bench-").FullName, "runs.jsonl");
+
+void Report(ParseResult parsed, string file) => Snapshot.Write(parsed.GetValue(snapshot), parsed.GetValue(llamaCpp) is null ? null : Peer(parsed).Version(),
+    new RunTable(RunFile.Read(file)).Write(BandwidthProbe.Measure(parsed.GetValue(threads))));
 
 static int Guard(Action action)
 {

@@ -2,6 +2,7 @@ using InferenceServer.CpuBench;
 using InferenceServer.CpuBench.Peer;
 using InferenceServer.CpuBench.Reports;
 using InferenceServer.CpuBench.Runs;
+using InferenceServer.CpuBench.Servers;
 
 namespace InferenceServer.Tests.Bench;
 
@@ -41,6 +42,47 @@ public class CpuBenchTests
         BenchRun run = Ours(1.25);
         Assert.Equal(run, BenchRun.Parse(run.ToJson()));
         Assert.Contains("no run", Assert.Throws<BenchException>(() => BenchRun.Parse("{\"side\":\"ours\"}")).Message);
+    }
+
+    [Fact]
+    public void The_load_generators_report_is_read()
+    {
+        BenchRun run = HttpComparison.Read("""{"failed":0,"output_tokens_per_second":55.5,"ttft_ms":{"p95":900},"itl_ms":{"p99":80}}""", BenchRun.Theirs, "q4_k_m", "-np 16");
+        Assert.Equal((55.5, 900, 80), (run.TokensPerSecond, run.TtftP95Ms, run.ItlP99Ms));
+        Assert.Contains("3 requests to theirs failed", Refusal("""{"failed":3,"errors":{"timeout":3}}"""));
+        Assert.Contains("cannot be read", Refusal("{}"));
+        Assert.Contains("cannot be read", Refusal("[]"));
+
+        static string Refusal(string report) => Assert.Throws<BenchException>(() => HttpComparison.Read(report, BenchRun.Theirs, "q4_k_m", "")).Message;
+    }
+
+    [Fact]
+    public void Servers_and_streams_have_tables_of_their_own()
+    {
+        RunTable table = new(
+        [
+            Ours(200) with { Case = HttpComparison.Case, TtftP95Ms = 400 }, Theirs(80) with { Case = HttpComparison.Case, TtftP95Ms = 1600 },
+            Ours(90) with { Case = Interference.AloneCase, ItlP99Ms = 100 }, Ours(60) with { Case = Interference.BesideCase, ItlP99Ms = 180, TtftP95Ms = 20000 },
+        ]);
+        string text = table.Write(readBytesPerSecond: null);
+        Assert.Contains("| Q8_0 | 200.0 | 80.0 | 2.50 | 400 | 1600 | 0.25 | 1, 1 | -t 2 -fa on |", text);
+        Assert.Contains("| Q8_0 | 100.0 | 180.0 | 1.80 | 90.0 | 60.0 | 20000 | 1 | --threads 2 |", text);
+        Assert.DoesNotContain("prompt of 512", text);
+    }
+
+    [Fact]
+    public void A_gap_belongs_to_the_moment_it_ends()
+    {
+        long second = System.Diagnostics.Stopwatch.Frequency;
+        long[] stamps = [1 * second, 2 * second, 5 * second, 6 * second];
+        Assert.Equal([3.0, 1.0], TimedStream.Gaps(stamps, after: 2 * second, until: 6 * second));
+    }
+
+    [Fact]
+    public void A_server_that_ends_at_once_is_reported_with_what_it_said()
+    {
+        BenchException thrown = Assert.Throws<BenchException>(() => ServerUnderTest.Start("dotnet", ["/no/such/program.dll"]));
+        Assert.Contains("before it was ready", thrown.Message);
     }
 
     [Fact]

@@ -11,7 +11,7 @@ internal sealed record LlamaShape(string Name, int Hidden, int Intermediate, int
     public static LlamaShape TinyLlama { get; } = new("tinyllama-1.1b", 2048, 5632, 22, 32, 4, 64, 32000, 8192);
 
     /// <summary>For tests: a file of some hundred kilobytes that the same programs read. 256 columns are one block of the K formats.</summary>
-    public static LlamaShape Tiny { get; } = new("tiny", 256, 512, 2, 4, 2, 64, 1024, 2048);
+    public static LlamaShape Tiny { get; } = new("tiny", 256, 512, 2, 4, 2, 64, 1024, 8192);
 
     public static IReadOnlyList<LlamaShape> All { get; } = [TinyLlama, Tiny];
 

@@ -2,6 +2,7 @@ using System.Globalization;
 using System.Text;
 using InferenceServer.CpuBench.Model;
 using InferenceServer.CpuBench.Runs;
+using InferenceServer.CpuBench.Servers;
 
 namespace InferenceServer.CpuBench.Reports;
 
@@ -14,10 +15,16 @@ internal sealed class RunTable(IReadOnlyList<BenchRun> runs)
     public string Write(double? readBytesPerSecond)
     {
         StringBuilder text = new();
-        WriteRatios(text);
-        WriteRates(text);
+        if (runs.Any(r => BenchCase.All.Any(c => c.Name == r.Case)))
+        {
+            WriteRatios(text);
+            WriteRates(text);
+        }
+
         WriteBandwidth(text, readBytesPerSecond);
         WriteMemory(text);
+        WriteHttp(text);
+        WriteInterference(text);
         return text.ToString();
     }
 
@@ -85,6 +92,50 @@ internal sealed class RunTable(IReadOnlyList<BenchRun> runs)
             double weights = all[0].WeightBytes!.Value, kv = all[0].KvBytes!.Value, limit = weights + kv + AllowedOverhead;
             double steady = all.Max(r => r.SteadyBytes!.Value), peak = all.Max(r => r.PeakBytes!.Value);
             Row(text, [format.PeerName, Text(Median.Of(all.Select(r => r.LoadSeconds!.Value)), "F2"), Megabytes(weights), Megabytes(kv), Megabytes(steady), Megabytes(peak), Megabytes(limit), steady <= limit ? "yes" : "no"]);
+        }
+
+        text.AppendLine();
+    }
+
+    private void WriteHttp(StringBuilder text)
+    {
+        List<WeightFormat> measured = [.. Formats.Where(f => runs.Any(r => r.Format == f.Name && r.Case == HttpComparison.Case))];
+        if (measured.Count == 0) return;
+        text.AppendLine($"Through HTTP: {HttpComparison.Callers} callers, {HttpComparison.Input} tokens in, the first {HttpComparison.Shared} of all alike, {HttpComparison.Output} out; medians:").AppendLine();
+        Row(text, ["", "ours, tokens/s", "llama-server, tokens/s", "ratio", "ours, TTFT p95 ms", "llama-server, TTFT p95 ms", "ratio", "rounds", "llama-server's flags"]);
+        Row(text, ["---", .. Enumerable.Repeat("---:", 7), "---"]);
+        foreach (WeightFormat format in measured)
+        {
+            List<BenchRun> ours = [.. Select(BenchRun.Ours, format.Name, HttpComparison.Case)], theirs = [.. Select(BenchRun.Theirs, format.Name, HttpComparison.Case)];
+            double? ourRate = Median.Of(ours.Select(r => r.TokensPerSecond)), theirRate = Median.Of(theirs.Select(r => r.TokensPerSecond));
+            double? ourWait = Median.Of(ours.Select(r => r.TtftP95Ms ?? 0)), theirWait = Median.Of(theirs.Select(r => r.TtftP95Ms ?? 0));
+            Row(text,
+            [
+                format.PeerName, Text(ourRate, "F1"), Text(theirRate, "F1"), Text(ourRate / theirRate, "F2"), Text(ourWait, "F0"), Text(theirWait, "F0"), Text(ourWait / theirWait, "F2"),
+                $"{ours.Count}, {theirs.Count}", string.Join("; ", theirs.Select(r => r.Flags).Distinct()),
+            ]);
+        }
+
+        text.AppendLine();
+    }
+
+    private void WriteInterference(StringBuilder text)
+    {
+        List<WeightFormat> measured = [.. Formats.Where(f => runs.Any(r => r.Format == f.Name && r.Case == Interference.BesideCase))];
+        if (measured.Count == 0) return;
+        text.AppendLine($"{Interference.Streams} streams of our server, and a prompt of {Interference.LongPrompt} tokens arriving beside them; medians:").AppendLine();
+        Row(text, ["", "ITL p99 alone, ms", "ITL p99 beside, ms", "ratio", "tokens/s alone", "tokens/s beside", "the prompt's TTFT, ms", "rounds", "server's flags"]);
+        Row(text, ["---", .. Enumerable.Repeat("---:", 7), "---"]);
+        foreach (WeightFormat format in measured)
+        {
+            List<BenchRun> alone = [.. Select(BenchRun.Ours, format.Name, Interference.AloneCase)], beside = [.. Select(BenchRun.Ours, format.Name, Interference.BesideCase)];
+            double? before = Median.Of(alone.Select(r => r.ItlP99Ms ?? 0)), with = Median.Of(beside.Select(r => r.ItlP99Ms ?? 0));
+            Row(text,
+            [
+                format.PeerName, Text(before, "F1"), Text(with, "F1"), Text(with / before, "F2"), Text(Median.Of(alone.Select(r => r.TokensPerSecond)), "F1"),
+                Text(Median.Of(beside.Select(r => r.TokensPerSecond)), "F1"), Text(Median.Of(beside.Select(r => r.TtftP95Ms ?? 0)), "F0"), $"{beside.Count}",
+                string.Join("; ", beside.Select(r => r.Flags).Distinct()),
+            ]);
         }
 
         text.AppendLine();

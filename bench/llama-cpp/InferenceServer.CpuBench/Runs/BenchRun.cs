@@ -35,6 +35,12 @@ internal sealed record BenchRun
 
     public long? PeakBytes { get; init; }
 
+    /// <summary>Through HTTP, as callers saw it.</summary>
+    public double? TtftP95Ms { get; init; }
+
+    /// <summary>Likewise: between tokens of a stream.</summary>
+    public double? ItlP99Ms { get; init; }
+
     public string ToJson() => JsonSerializer.Serialize(this, OneLine);
 
     /// <exception cref="BenchException">The line is no run.</exception>
