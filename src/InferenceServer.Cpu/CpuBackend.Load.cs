@@ -9,6 +9,15 @@ namespace InferenceServer.Cpu;
 /// <summary>Weights to the kernels' layouts.</summary>
 public sealed partial class CpuBackend
 {
+    /// <summary>Bytes that a tensor takes once it is loaded: converted, padded to groups of 16 rows, vectors as f32.</summary>
+    public long WeightBytes(MatrixUse use, HostTensor tensor)
+    {
+        ArgumentNullException.ThrowIfNull(tensor);
+        if (tensor.Shape.Count < 2) return (long)CpuActivation.PaddedColumns(tensor.Columns) * sizeof(float);
+        long groups = (tensor.Rows + Tile.GroupRows - 1) / Tile.GroupRows;
+        return checked(groups * _kernels[TypeOf(use, tensor)].GroupBytes(tensor.Columns));
+    }
+
     public Matrix LoadMatrix(MatrixUse use, params IReadOnlyList<HostTensor> stacked)
     {
         ObjectDisposedException.ThrowIf(_disposed, this);
@@ -58,12 +67,13 @@ public sealed partial class CpuBackend
     {
         ElementType wanted = _options.Weights switch
         {
+            WeightPrecision.F32 => ElementType.F32,
             WeightPrecision.BF16 => ElementType.BF16,
             WeightPrecision.Q8 => ElementType.Q8,
             WeightPrecision.Q4 => use == MatrixUse.Layer ? ElementType.Q4 : ElementType.Q8,
             _ => tensor.Type,
         };
-        bool possible = !tensor.Type.IsQuantized() && tensor.Columns % wanted.BlockColumns() == 0;
+        bool possible = (wanted == ElementType.F32 || !tensor.Type.IsQuantized()) && tensor.Columns % wanted.BlockColumns() == 0;
         return possible ? wanted : tensor.Type;
     }
 

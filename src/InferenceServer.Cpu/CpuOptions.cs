@@ -1,9 +1,12 @@
 namespace InferenceServer.Cpu;
 
-/// <summary>Bits that a model's float weights are kept in.</summary>
+/// <summary>Bits that a model's float weights are kept in. A row that is not a whole number of a format's blocks stays as it is stored.</summary>
 public enum WeightPrecision
 {
     AsStored,
+
+    /// <summary>Everything widened, quantized weights too: what other precisions are measured against.</summary>
+    F32,
 
     BF16,
 
@@ -26,7 +29,7 @@ public sealed record CpuOptions
     /// <summary>How keys and values are stored.</summary>
     public KvType KvType { get; init; } = KvType.F32;
 
-    /// <summary>What weights stored as floats are converted to at load; quantized ones stay as they are.</summary>
+    /// <summary>What weights stored as floats are converted to at load; quantized ones stay as they are, except for <see cref="WeightPrecision.F32"/>.</summary>
     public WeightPrecision Weights { get; init; }
 
     internal int EffectiveThreads => Threads == 0 ? Environment.ProcessorCount : Threads;

@@ -120,7 +120,9 @@ public sealed class ModelFolder : IDisposable
     }
 
     /// <param name="kvElementBytes">Bytes in which the backend stores one number of a key or value.</param>
-    public MemoryEstimate Estimate(int kvElementBytes = 4) => MemoryEstimate.Of(Config, _weights.TensorBytes, kvElementBytes);
+    /// <param name="loadedBytes">What a tensor of a certain use takes in the backend; null: what it takes in its file.</param>
+    public MemoryEstimate Estimate(int kvElementBytes = 4, Func<MatrixUse, HostTensor, long>? loadedBytes = null) =>
+        MemoryEstimate.Of(Config, loadedBytes is null ? _weights.TensorBytes : _weights.Tensors.Values.Sum(t => BytesOf(t, loadedBytes)), kvElementBytes);
 
     /// <summary>
     /// Loads the weights into <paramref name="backend"/> and allocates the KV pool and the step's buffers.
@@ -140,6 +142,13 @@ public sealed class ModelFolder : IDisposable
     }
 
     public void Dispose() => _weights.Dispose();
+
+    private long BytesOf(HostTensor tensor, Func<MatrixUse, HostTensor, long> loadedBytes) => tensor.Name switch
+    {
+        WeightFiles.EmbeddingName => loadedBytes(MatrixUse.Embedding, tensor),
+        WeightFiles.HeadName => Config.TiedEmbeddings ? 0 : loadedBytes(MatrixUse.Head, tensor), // some files repeat a tied embedding, which is not loaded twice
+        _ => loadedBytes(MatrixUse.Layer, tensor),
+    };
 
     private string? ExistingFile(string name)
     {

@@ -46,11 +46,11 @@ internal static unsafe class Conversion
         for (int i = 0; i < 32; i++) ((sbyte*)block)[2 + i] = (sbyte)MathF.Round(values[i] * inverse, MidpointRounding.AwayFromZero);
     }
 
-    /// <summary>The value farthest from 0 becomes -8, which has no positive twin.</summary>
+    /// <summary>The value farthest from 0 becomes -8, which has no positive twin. One NaN makes the block NaN: it must not pass for a number.</summary>
     private static void ToQ4(float* values, byte* block)
     {
         float farthest = 0;
-        for (int i = 0; i < 32; i++) farthest = MathF.Abs(values[i]) > MathF.Abs(farthest) ? values[i] : farthest;
+        for (int i = 0; i < 32; i++) farthest = MathF.Abs(values[i]) > MathF.Abs(farthest) || float.IsNaN(values[i]) ? values[i] : farthest;
         float scale = farthest / -8, inverse = scale == 0 ? 0 : 1 / scale;
         *(Half*)block = (Half)scale;
         for (int i = 0; i < 16; i++) block[2 + i] = (byte)(Number(values[i] * inverse) | Number(values[16 + i] * inverse) << 4);

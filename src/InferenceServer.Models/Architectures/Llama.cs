@@ -1,6 +1,7 @@
 using InferenceServer.Core.Compute;
 using InferenceServer.Core.Stepping;
 using InferenceServer.Models.Configuration;
+using InferenceServer.Models.Files;
 
 namespace InferenceServer.Models.Architectures;
 
@@ -40,12 +41,12 @@ internal sealed class Llama : ITransformer
         _backend = context.Backend;
         _cache = context.Cache;
         _epsilon = config.NormEpsilon;
-        _embedding = weights.Matrix(MatrixUse.Embedding, config.HiddenSize, ("model.embed_tokens.weight", config.VocabularySize));
+        _embedding = weights.Matrix(MatrixUse.Embedding, config.HiddenSize, (WeightFiles.EmbeddingName, config.VocabularySize));
         _layers = new DecoderLayer[config.Layers];
         for (int i = 0; i < _layers.Length; i++) _layers[i] = DecoderLayer.Load(weights, config, traits, i);
         _finalNorm = weights.Vector(("model.norm.weight", config.HiddenSize));
-        _head = config.TiedEmbeddings ? _embedding : weights.Matrix(MatrixUse.Head, config.HiddenSize, ("lm_head.weight", config.VocabularySize));
-        if (config.TiedEmbeddings) weights.Ignore("lm_head.weight"); // some exports repeat the embedding under this name
+        _head = config.TiedEmbeddings ? _embedding : weights.Matrix(MatrixUse.Head, config.HiddenSize, (WeightFiles.HeadName, config.VocabularySize));
+        if (config.TiedEmbeddings) weights.Ignore(WeightFiles.HeadName); // some exports repeat the embedding under this name
 
         int positions = context.Limits.ContextLength;
         (float[] cosines, float[] sines) = RopeFrequencies.Table(config, positions);

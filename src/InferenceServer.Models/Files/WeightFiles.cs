@@ -10,6 +10,8 @@ internal sealed class WeightFiles : IDisposable
 {
     public const string SingleName = "model.safetensors";
     public const string IndexName = "model.safetensors.index.json";
+    public const string EmbeddingName = "model.embed_tokens.weight";
+    public const string HeadName = "lm_head.weight";
 
     private readonly List<IDisposable> _files = [];
     private readonly List<string> _paths = [];

@@ -3,7 +3,7 @@ using InferenceServer.Models.Configuration;
 namespace InferenceServer.Models.Running;
 
 /// <summary>What a model needs, known before anything is loaded.</summary>
-/// <param name="WeightBytes">Of all tensors as stored; a backend may widen or repack them.</param>
+/// <param name="WeightBytes">Of all tensors: as stored, or as the backend that was asked keeps them.</param>
 /// <param name="KvBytesPerToken">Keys and values of all layers.</param>
 public sealed record MemoryEstimate(long WeightBytes, long KvBytesPerToken)
 {

@@ -80,6 +80,8 @@ internal static class OptionCatalog
             (o, v) => o with { Scheduler = o.Scheduler with { MaxWaitingTokens = Long(v) } }),
         new("Cpu.Threads", "--threads", "COUNT", "Threads of the CPU backend; 0 takes all the process may use. Default: 0.",
             (o, v) => o with { Cpu = o.Cpu with { Threads = Int(v) } }),
+        new("Cpu.Weights", "--weights", "as-stored|f32|bf16|q8|q4", "What float weights become at load on a CPU: q8 takes 8.5 bits a weight, q4 4.5 (embedding and head as q8); quantized files stay as they are, but for f32. Default: as-stored.",
+            (o, v) => o with { Cpu = o.Cpu with { Weights = WeightsOf(v) } }),
         new("Gpu.Memory", null, "BYTES|SHARE", "What may be taken of the GPU's memory, such as 40G or 0.8; weights and buffers come first, the KV pool gets the rest. Default: 0.9.",
             (o, v) => o with { Gpu = o.Gpu with { Memory = BytesOrShare(v) } }),
     ];
@@ -98,6 +100,16 @@ internal static class OptionCatalog
         "bf16" => KvType.BF16,
         "q8" => KvType.Q8,
         _ => throw new FormatException("f32, bf16 or q8 is expected"),
+    };
+
+    private static WeightPrecision WeightsOf(string value) => value switch
+    {
+        "as-stored" => WeightPrecision.AsStored,
+        "f32" => WeightPrecision.F32,
+        "bf16" => WeightPrecision.BF16,
+        "q8" => WeightPrecision.Q8,
+        "q4" => WeightPrecision.Q4,
+        _ => throw new FormatException("as-stored, f32, bf16, q8 or q4 is expected"),
     };
 
     private static double BytesOrShare(string value) =>

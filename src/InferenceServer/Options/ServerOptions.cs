@@ -117,6 +117,9 @@ internal sealed record CpuOptions
 {
     /// <summary>0 takes all the process may use.</summary>
     public int Threads { get; init; }
+
+    /// <summary>What float weights become at load.</summary>
+    public WeightPrecision Weights { get; init; }
 }
 
 internal sealed record GpuOptions

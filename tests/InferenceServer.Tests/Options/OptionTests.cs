@@ -62,6 +62,9 @@ public class OptionTests
     [InlineData("--max-running 1024", true)]
     [InlineData("--kv-type q8", true)]
     [InlineData("--kv-type f16", false)]
+    [InlineData("--weights q4", true)]
+    [InlineData("--weights as-stored", true)]
+    [InlineData("--weights q4_0", false)]
     public void Other_machines_need_a_key_and_ports_a_place(string line, bool accepted) => Assert.Equal(accepted, Read(line).Options is not null);
 
     [Fact]

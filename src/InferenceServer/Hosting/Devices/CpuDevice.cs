@@ -19,11 +19,11 @@ internal sealed class CpuDevice : IModelDevice
 
     public IModelRunner LoadRunner(ModelFolder folder, ServerOptions options, ILogger logger)
     {
-        InferenceServer.Cpu.CpuOptions cpu = new() { Threads = options.Cpu.Threads };
+        InferenceServer.Cpu.CpuOptions cpu = new() { Threads = options.Cpu.Threads, Weights = options.Cpu.Weights };
         CpuBackend backend = new(options.Kv.Type is { } type ? cpu with { KvType = type } : cpu, new HostSampler());
         try
         {
-            MemoryEstimate memory = folder.Estimate();
+            MemoryEstimate memory = folder.Estimate(loadedBytes: backend.WeightBytes);
             ModelConfig model = folder.Config;
             long blockBytes = backend.KvBlockBytes(new KvCacheShape(model.Layers, model.KvHeads, model.HeadDim, options.Kv.BlockSize, BlockCount: 1));
             RunnerOptions runner = StepSizes.Of(options, TokensPerStep) with

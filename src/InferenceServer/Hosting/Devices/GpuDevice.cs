@@ -47,6 +47,7 @@ internal sealed class GpuDevice(int index, CudaDoor cuda, CudaDevice opened) : I
         {
             ElementType precision = folder.WeightType == ElementType.F16 ? ElementType.F16 : ElementType.BF16;
             RefuseOtherKvType(options.Kv.Type, precision);
+            RefuseConversion(options.Cpu.Weights);
             RunnerOptions runner = StepSizes.Of(options, TokensPerStep);
             CudaOptions sizes = new()
             {
@@ -74,6 +75,13 @@ internal sealed class GpuDevice(int index, CudaDoor cuda, CudaDevice opened) : I
         if (asked is not { } type || (type == KvType.BF16 && precision == ElementType.BF16)) return;
         throw new StartupException(
             $"--kv-type is {type.ToString().ToLowerInvariant()}, but on {Name} keys and values of this model are stored as {precision}; leave --kv-type out, or use --device cpu.");
+    }
+
+    private void RefuseConversion(WeightPrecision asked)
+    {
+        if (asked == WeightPrecision.AsStored) return;
+        throw new StartupException(
+            $"--weights is {asked.ToString().ToLowerInvariant()}, but on {Name} weights are not converted at load; leave --weights out, or use --device cpu.");
     }
 
     private static CudaModelSizes SizesOf(ModelConfig config) => new()
