@@ -17,6 +17,12 @@ public sealed record EngineOptions
     /// <summary>Tokens computed in one step: the price of a decode's delay by other people's prompts. Null: the runner's limit.</summary>
     public int? TokensPerStep { get; init; }
 
+    /// <summary>
+    /// How many times longer than its decodes alone a step may take by chunks of prompts beside them, as measured while running; 0: no limit.
+    /// Bounds what a long prompt does to other streams' time between tokens; costs that prompt time to its first token.
+    /// </summary>
+    public double DecodeSlowdown { get; init; }
+
     /// <summary>Keep full blocks after their sequence ended, and share them under equal salts.</summary>
     public bool EnablePrefixCache { get; init; } = true;
 
@@ -35,6 +41,8 @@ public sealed record EngineOptions
             errors.Add($"MaxRunningSequences is {MaxRunningSequences}, so nothing could run: set 1 or more.");
         if (TokensPerStep is < 1)
             errors.Add($"TokensPerStep is {TokensPerStep}, so no step could compute anything: set 1 or more, or leave it out for the runner's {limits.MaxTokensPerStep}.");
+        if (DecodeSlowdown is not 0 and not (> 1 and <= 1000))
+            errors.Add($"DecodeSlowdown is {DecodeSlowdown}, but a step with prompts takes longer than one without: set more than 1 and at most 1000, or 0 for no limit.");
         if (TokensPerStep > limits.MaxTokensPerStep)
             errors.Add($"TokensPerStep is {TokensPerStep}, more than the {limits.MaxTokensPerStep} that the runner takes in one step: lower it, or leave it out.");
         ValidateLimits(limits, errors);

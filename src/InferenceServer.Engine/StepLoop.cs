@@ -29,6 +29,7 @@ internal sealed class StepLoop
     private readonly Flight _flight;
     private readonly StepResult _result;
     private readonly SequenceSet _set;
+    private readonly PromptShare _share;
     private readonly Scheduler _scheduler;
     private readonly RequestEnder _ender;
     private readonly StepResults _results;
@@ -51,7 +52,8 @@ internal sealed class StepLoop
         _step = _flight.Next;
         _result = new StepResult(limits.MaxRowsPerStep);
         _set = new SequenceSet(new BlockPool(limits.BlockCount, limits.BlockSize, options.EnablePrefixCache), gate, seats);
-        _scheduler = new Scheduler(_set, tokensPerStep, limits.MaxRowsPerStep);
+        _share = new PromptShare(options.DecodeSlowdown, seats);
+        _scheduler = new Scheduler(_set, tokensPerStep, limits.MaxRowsPerStep, _share);
         _ender = new RequestEnder(_set, observer);
         _results = new StepResults(_set, _ender, _result, observer);
         _status = new StatusBoard(gate, _set.Pool);
@@ -243,6 +245,8 @@ internal sealed class StepLoop
             double speed = step.Plan.TokenCount * (double)_time.TimestampFrequency / elapsed;
             _tokensPerSecond = _tokensPerSecond == 0 ? speed : _tokensPerSecond + SpeedSmoothing * (speed - _tokensPerSecond);
             _gate.ReportSpeed(_tokensPerSecond);
+            int decodes = step.Decodes;
+            _share.Observe(decodes, step.Plan.TokenCount - decodes, elapsed);
         }
 
         _observer?.StepFinished(step.Plan.TokenCount, step.Plan.SequenceCount, elapsed);

@@ -6,13 +6,13 @@ namespace InferenceServer.Engine.Scheduling;
 /// <summary>
 /// Fills a step from one token budget. There are no phases: a sequence has computed and known tokens, and a step closes the gap.
 /// Running sequences come first, in rank order; gaps of one (decodes) have their token reserved before longer gaps (chunks of prompts)
-/// share what is left; waiting sequences are admitted only when nothing was preempted. Chunked prefill is Agrawal et al., "Sarathi-Serve" (OSDI 2024).
+/// share what is left, or what <see cref="PromptShare"/> grants them beside decodes; waiting sequences are admitted only when nothing was preempted. Chunked prefill is Agrawal et al., "Sarathi-Serve" (OSDI 2024).
 /// </summary>
 /// <remarks>
 /// Preemption takes from the end of the rank order, and planning goes from its start, so what is planned is never taken back,
 /// and the first in rank always makes progress. Owned by the engine thread; allocates nothing.
 /// </remarks>
-internal sealed class Scheduler(SequenceSet set, int tokensPerStep, int rowsPerStep)
+internal sealed class Scheduler(SequenceSet set, int tokensPerStep, int rowsPerStep, PromptShare share)
 {
     private int _tokensLeft; // for gaps longer than one
     private int _rowsLeft;
@@ -54,12 +54,16 @@ internal sealed class Scheduler(SequenceSet set, int tokensPerStep, int rowsPerS
     {
         _tokensLeft = tokensPerStep;
         _rowsLeft = rowsPerStep;
+        int decodes = 0;
         foreach (Sequence sequence in set.Running)
         {
             if (sequence.Gap != 1) continue;
+            decodes++;
             _tokensLeft--;
             _rowsLeft -= SampleRows(sequence);
         }
+
+        _tokensLeft = share.Limit(decodes, _tokensLeft);
 
         Debug.Assert(_tokensLeft >= 0 && _rowsLeft >= 0, "A token and a row for every seat.");
     }

@@ -16,6 +16,17 @@ internal sealed class StepInFlight(int maxTokens, int maxSequences, int maxRows)
     /// <summary>(plan's rows) Whose answer each row is: forks' first rows belong to choices without an own part in the step.</summary>
     public Sequence[] RowOwners { get; } = new Sequence[maxRows];
 
+    /// <summary>Sequences that take one token: decodes, and at times the last token of a prompt.</summary>
+    public int Decodes
+    {
+        get
+        {
+            int decodes = 0;
+            for (int i = 0; i < Plan.SequenceCount; i++) decodes += Plan.Sequences[i].TokenCount == 1 ? 1 : 0;
+            return decodes;
+        }
+    }
+
     /// <summary>When its planning began.</summary>
     public long PlannedTimestamp { get; set; }
 }

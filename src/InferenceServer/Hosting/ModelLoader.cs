@@ -23,7 +23,7 @@ internal static class ModelLoader
             using ModelFolder folder = source.Open();
             ITokenizer tokenizer = OpenTokenizer(folder);
             IModelRunner runner = device.LoadRunner(folder, options, logger);
-            return await StartAsync(source, options, folder, tokenizer, runner, observer, cancellation);
+            return await StartAsync(source, options, device, folder, tokenizer, runner, observer, cancellation);
         }
         catch (ModelLoadException e)
         {
@@ -37,14 +37,14 @@ internal static class ModelLoader
 
     /// <summary>The engine over a runner, which it owns from here on.</summary>
     private static async Task<LoadedModel> StartAsync(
-        ServedSource source, ServerOptions options, ModelFolder folder, ITokenizer tokenizer, IModelRunner runner, IEngineObserver? observer, CancellationToken cancellation)
+        ServedSource source, ServerOptions options, IModelDevice device, ModelFolder folder, ITokenizer tokenizer, IModelRunner runner, IEngineObserver? observer, CancellationToken cancellation)
     {
         InferenceEngine? engine = null;
         try
         {
-            EngineOptions engineOptions = EngineOptionsOf(options, runner.Limits);
+            EngineOptions engineOptions = EngineOptionsOf(options, device, runner.Limits);
             if (engineOptions.Validate(runner.Limits) is { Count: > 0 } errors)
-                throw new StartupException($"{string.Join(' ', errors)} The flags are --max-waiting, --scheduler-max-waiting-tokens, --max-running and --tokens-per-step.");
+                throw new StartupException($"{string.Join(' ', errors)} The flags are --max-waiting, --scheduler-max-waiting-tokens, --max-running, --tokens-per-step and --decode-slowdown.");
             engine = new InferenceEngine(runner, engineOptions, TimeProvider.System, observer);
             LoadedModel model = new(Serve(source, options, folder, tokenizer, runner.Limits, engine), engine, runner);
             engine.Start();
@@ -66,12 +66,13 @@ internal static class ModelLoader
         : ModelFolder.IsGguf(folder.Path) ? throw new StartupException($"'{folder.Path}' holds no tokenizer (the keys tokenizer.ggml.*). Get a file of the model that has one, or use its folder.")
         : throw new StartupException($"'{folder.Path}' has no tokenizer.json. Get it from the model's repository, or convert tokenizer.model with transformers' AutoTokenizer.save_pretrained.");
 
-    private static EngineOptions EngineOptionsOf(ServerOptions options, RunnerLimits limits) => new()
+    private static EngineOptions EngineOptionsOf(ServerOptions options, IModelDevice device, RunnerLimits limits) => new()
     {
         TokensPerStep = limits.MaxTokensPerStep,
         MaxRunningSequences = limits.MaxSequencesPerStep,
         MaxWaitingRequests = options.Scheduler.MaxWaitingRequests,
         MaxWaitingTokens = options.Scheduler.MaxWaitingTokens,
+        DecodeSlowdown = options.Scheduler.DecodeSlowdown ?? device.DecodeSlowdown,
         EnablePrefixCache = options.Kv.PrefixCache,
     };
 

@@ -72,6 +72,8 @@ internal static class OptionCatalog
             (o, v) => o with { Kv = o.Kv with { PrefixCache = Bool(v) } }),
         new("Scheduler.TokensPerStep", "--tokens-per-step", "TOKENS", "Most tokens computed in one step. Default: 512 on a CPU, 2048 on a GPU, and no less than --max-running.",
             (o, v) => o with { Scheduler = o.Scheduler with { TokensPerStep = Int(v) } }),
+        new("Scheduler.DecodeSlowdown", "--decode-slowdown", "FACTOR", "How many times longer a step may take by prompts beside running streams; 0 is no limit. Default: 1.75 on a CPU, 0 on a GPU.",
+            (o, v) => o with { Scheduler = o.Scheduler with { DecodeSlowdown = Number(v) } }),
         new("Scheduler.MaxRunning", "--max-running", "COUNT", "Most sequences that run at once. Default: 256.",
             (o, v) => o with { Scheduler = o.Scheduler with { MaxRunning = Int(v) } }),
         new("Scheduler.MaxWaitingRequests", "--max-waiting", "COUNT", "Requests that may queue before new ones get 503. Default: 2048.",
@@ -91,6 +93,9 @@ internal static class OptionCatalog
 
     private static long Long(string value) => long.TryParse(value, NumberStyles.AllowLeadingSign, CultureInfo.InvariantCulture, out long number)
         ? number : throw new FormatException("a whole number is expected");
+
+    private static double Number(string value) => double.TryParse(value, NumberStyles.AllowDecimalPoint, CultureInfo.InvariantCulture, out double number)
+        ? number : throw new FormatException("a number such as 2 or 1.5 is expected");
 
     private static bool Bool(string value) => bool.TryParse(value, out bool flag) ? flag : throw new FormatException("true or false is expected");
 

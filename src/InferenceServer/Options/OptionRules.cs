@@ -17,6 +17,8 @@ internal static class OptionRules
         Range(errors, "--request-timeout", options.Http.RequestTimeoutSeconds, 0, 86_400);
         Range(errors, "--drain-seconds", options.Http.DrainSeconds, 0, 3600);
         if (options.Scheduler.TokensPerStep is { } tokens) Range(errors, "--tokens-per-step", tokens, 16, 1 << 16);
+        if (options.Scheduler.DecodeSlowdown is { } slowdown and not 0 and not (> 1 and <= 1000))
+            errors.Add($"--decode-slowdown is {slowdown}; more than 1 and at most 1000 is expected, or 0 for no limit.");
         Range(errors, "--max-running", options.Scheduler.MaxRunning, 1, 4096);
         Range(errors, "--max-waiting", options.Scheduler.MaxWaitingRequests, 1, 1 << 20);
         Range(errors, "--scheduler-max-waiting-tokens", options.Scheduler.MaxWaitingTokens, 1, long.MaxValue);

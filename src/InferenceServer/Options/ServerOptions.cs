@@ -106,6 +106,9 @@ internal sealed record SchedulerOptions
     /// <summary>Tokens computed in one step, decodes and prompt chunks together; null takes what suits the device.</summary>
     public int? TokensPerStep { get; init; }
 
+    /// <summary>How many times longer a step may take by prompts beside running streams, 0 for no limit; null takes what suits the device.</summary>
+    public double? DecodeSlowdown { get; init; }
+
     public int MaxRunning { get; init; } = 256;
 
     public int MaxWaitingRequests { get; init; } = 2048;

@@ -22,6 +22,9 @@ internal sealed class GpuDevice(int index, CudaDoor cuda, CudaDevice opened) : I
 
     public string Name => $"cuda:{index}";
 
+    /// <summary>A GPU needs chunks of hundreds of tokens to be used well.</summary>
+    public double DecodeSlowdown => 0;
+
     public IModelRunner LoadRunner(ModelFolder folder, ServerOptions options, ILogger logger)
     {
         try

@@ -13,6 +13,9 @@ internal interface IModelDevice
     /// <summary>"cpu", "cuda:0".</summary>
     string Name { get; }
 
+    /// <summary>--decode-slowdown where it is not set: see <see cref="Engine.EngineOptions.DecodeSlowdown"/>.</summary>
+    double DecodeSlowdown { get; }
+
     /// <summary>Loads the weights and allocates the KV pool and the step's buffers; the runner owns them. Called again after a fault.</summary>
     /// <exception cref="StartupException">A sentence with a next step.</exception>
     /// <exception cref="ModelLoadException">A broken file, or an option that does not fit the model.</exception>
