@@ -14,7 +14,7 @@ internal interface IModelDevice
     string Name { get; }
 
     /// <summary>--decode-slowdown where it is not set: see <see cref="Engine.EngineOptions.DecodeSlowdown"/>.</summary>
-    double DecodeSlowdown { get; }
+    double DecodeSlowdown => 0;
 
     /// <summary>Loads the weights and allocates the KV pool and the step's buffers; the runner owns them. Called again after a fault.</summary>
     /// <exception cref="StartupException">A sentence with a next step.</exception>
