@@ -96,7 +96,7 @@ interference.SetAction(parsed => Guard(() =>
     Report(parsed, file);
 }));
 
-Command report = new("report", "The table of the runs that a file holds.") { runs, threads, snapshot, llamaCpp };
+Command report = new("report", "The table of the runs that a file holds.") { runs, snapshot, llamaCpp };
 report.SetAction(parsed => Guard(() => Report(parsed, parsed.GetValue(runs) ?? throw new BenchException("Say which file: --runs FILE."))));
 
 RootCommand root = new("Our CPU engine beside llama.cpp on the same GGUF file. bench/llama-cpp/run.sh calls this.") { makeModel, theirs, ours, bandwidth, compare, http, interference, report };
@@ -117,8 +117,7 @@ ServerPlan OurServer(ParseResult parsed, string path) =>
 
 string RunsPath(ParseResult parsed) => parsed.GetValue(runs) ?? Path.Combine(Directory.CreateTempSubdirectory("cpu-bench-").FullName, "runs.jsonl");
 
-void Report(ParseResult parsed, string file) => Snapshot.Write(parsed.GetValue(snapshot), parsed.GetValue(llamaCpp) is null ? null : Peer(parsed).Version(),
-    new RunTable(RunFile.Read(file)).Write(BandwidthProbe.Measure(parsed.GetValue(threads))));
+void Report(ParseResult parsed, string file) => Snapshot.Write(parsed.GetValue(snapshot), parsed.GetValue(llamaCpp) is null ? null : Peer(parsed).Version(), new RunTable(RunFile.Read(file)).Write());
 
 static int Guard(Action action)
 {

@@ -29,10 +29,10 @@ public class CpuBenchTests
         RunTable table = new([.. new[] { 30.0, 10, 20 }.Select(Ours), .. new[] { 8.0, 100, 10 }.Select(Theirs)]);
         Assert.Equal(2.0, table.Ratio("q8_0", "decode-1"));
         Assert.Null(table.Ratio("q4_0", "decode-1"));
-        string text = table.Write(readBytesPerSecond: 100e9);
+        string text = table.Write();
         Assert.Contains("| Q8_0 | 2.00 | - | - |", text);
         Assert.Contains("| Q8_0 | batch-1 decode | 20.0 (10.0-30.0) | 10.0 (8.0-100.0) | 3, 3 | -t 2 -fa on |", text);
-        Assert.Contains("| Q8_0 | 20.0 | 20 % |", text); // 1 GB a token, 20 tokens a second
+        Assert.Contains("| Q8_0 | 20.0 | 100.0 | 20 % |", text); // 1 GB a token, 20 tokens a second
         Assert.Contains("| Q8_0 | 1.50 | 1100 | 300 | 1500 | 1700 | 1600 | yes |", text);
     }
 
@@ -64,7 +64,7 @@ public class CpuBenchTests
             Ours(200) with { Case = HttpComparison.Case, TtftP95Ms = 400 }, Theirs(80) with { Case = HttpComparison.Case, TtftP95Ms = 1600 },
             Ours(90) with { Case = Interference.AloneCase, ItlP99Ms = 100 }, Ours(60) with { Case = Interference.BesideCase, ItlP99Ms = 180, TtftP95Ms = 20000 },
         ]);
-        string text = table.Write(readBytesPerSecond: null);
+        string text = table.Write();
         Assert.Contains("| Q8_0 | 200.0 | 80.0 | 2.50 | 400 | 1600 | 0.25 | 1, 1 | -t 2 -fa on |", text);
         Assert.Contains("| Q8_0 | 100.0 | 180.0 | 1.80 | 90.0 | 60.0 | 20000 | 1 | --threads 2 |", text);
         Assert.DoesNotContain("prompt of 512", text);
@@ -105,6 +105,7 @@ public class CpuBenchTests
         Flags = "--threads 2",
         TokensPerSecond = rate,
         LoadSeconds = 1.5,
+        ReadBytesPerSecond = 100e9,
         WeightBytesRead = 1_000_000_000,
         WeightBytes = 1_100_000_000,
         KvBytes = 300_000_000,

@@ -11,8 +11,7 @@ internal sealed class RunTable(IReadOnlyList<BenchRun> runs)
 {
     private const long AllowedOverhead = 200_000_000; // beside weights and KV pool
 
-    /// <param name="readBytesPerSecond">What the machine's memory gives; null leaves the share out.</param>
-    public string Write(double? readBytesPerSecond)
+    public string Write()
     {
         StringBuilder text = new();
         if (runs.Any(r => BenchCase.All.Any(c => c.Name == r.Case)))
@@ -21,7 +20,7 @@ internal sealed class RunTable(IReadOnlyList<BenchRun> runs)
             WriteRates(text);
         }
 
-        WriteBandwidth(text, readBytesPerSecond);
+        WriteBandwidth(text);
         WriteMemory(text);
         WriteHttp(text);
         WriteInterference(text);
@@ -63,20 +62,20 @@ internal sealed class RunTable(IReadOnlyList<BenchRun> runs)
         text.AppendLine();
     }
 
-    private void WriteBandwidth(StringBuilder text, double? read)
+    private void WriteBandwidth(StringBuilder text)
     {
-        List<(WeightFormat Format, double Rate)> rates = [];
+        List<BenchRun> measured = [.. runs.Where(r => r is { Side: BenchRun.Ours, WeightBytesRead: not null, ReadBytesPerSecond: not null })];
+        if (measured.Count == 0) return;
+        text.AppendLine("Weights that our batch-1 decode reads, and what a plain read of memory by as many threads reached beside the same run; medians:").AppendLine();
+        Row(text, ["", "decode GB/s", "plain read GB/s", "share"]);
+        Row(text, ["---", "---:", "---:", "---:"]);
         foreach (WeightFormat format in Formats)
         {
-            if (Median.Of(Select(BenchRun.Ours, format.Name, BenchCase.Decode1.Name).Where(r => r.WeightBytesRead is not null).Select(r => r.TokensPerSecond * r.WeightBytesRead!.Value)) is { } rate)
-                rates.Add((format, rate));
+            List<(double Rate, double Read)> rates = [.. measured.Where(r => r.Format == format.Name).Select(r => (r.TokensPerSecond * r.WeightBytesRead!.Value, r.ReadBytesPerSecond!.Value))];
+            if (rates.Count == 0) continue;
+            Row(text, [format.PeerName, Text(Median.Of(rates.Select(r => r.Rate * 1e-9)), "F1"), Text(Median.Of(rates.Select(r => r.Read * 1e-9)), "F1"), Text(Median.Of(rates.Select(r => r.Rate / r.Read)), "P0")]);
         }
 
-        if (rates.Count == 0) return;
-        if (read is { } measured) text.AppendLine($"Batch-1 decode reads weights, of {Text(measured * 1e-9, "F1")} GB/s that a plain read reaches:").AppendLine();
-        Row(text, ["", "GB/s", "share"]);
-        Row(text, ["---", "---:", "---:"]);
-        foreach ((WeightFormat format, double rate) in rates) Row(text, [format.PeerName, Text(rate * 1e-9, "F1"), Text(rate / read, "P0")]);
         text.AppendLine();
     }
 

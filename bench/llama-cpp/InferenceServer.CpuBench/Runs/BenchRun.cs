@@ -24,6 +24,9 @@ internal sealed record BenchRun
     /// <summary>Bytes of matrices that a decode step reads. Null on the other side.</summary>
     public long? WeightBytesRead { get; init; }
 
+    /// <summary>What a plain read of memory reached just before or after this run, bytes a second: shared machines drift by a third.</summary>
+    public double? ReadBytesPerSecond { get; init; }
+
     public double? LoadSeconds { get; init; }
 
     public long? WeightBytes { get; init; }

@@ -33,13 +33,20 @@ internal sealed class Comparison(LlamaCppFolder peer, ModelFiles files, LlamaSha
 
     private BenchRun Ours(string file, WeightFormat format, BenchCase @case)
     {
+        double? before = Bandwidth(@case);
         ProgramResult result = ChildProgram.RunSelf(
             ["ours", "--model", file, "--formats", format.Name, "--cases", @case.Name, "--threads", threads.ToString(CultureInfo.InvariantCulture)], Limit);
         if (result.ExitStatus != 0) throw new BenchException($"Our side of {format}, {@case} ended with {result.ExitStatus}: {result.LastErrors}");
-        BenchRun run = BenchRun.Parse(result.Output.Trim());
-        long weights = new FileInfo(file).Length;
-        return run with { WeightBytes = weights, WeightBytesRead = @case == BenchCase.Decode1 ? weights - shape.EmbeddingBytes(format) : null };
+        BenchRun run = BenchRun.Parse(result.Output.Trim()) with { WeightBytes = new FileInfo(file).Length };
+        return before is not { } read ? run : run with
+        {
+            WeightBytesRead = run.WeightBytes - shape.EmbeddingBytes(format),
+            ReadBytesPerSecond = Math.Max(read, BandwidthProbe.Measure(threads)),
+        };
     }
+
+    /// <summary>Null where weights are not what a case waits for.</summary>
+    private double? Bandwidth(BenchCase @case) => @case == BenchCase.Decode1 ? BandwidthProbe.Measure(threads) : null;
 
     private void Record(BenchRun run)
     {
