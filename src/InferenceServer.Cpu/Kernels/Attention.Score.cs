@@ -7,12 +7,13 @@ namespace InferenceServer.Cpu.Kernels;
 /// <summary>
 /// Query rows against keys, straight from their stored format. Blocks in registers: 8 rows x 2 groups or 4 rows x 4 groups where sixteen floats are one
 /// register (16 sums in flight, keys widened once for all rows), 4 rows x 1 group elsewhere.
+/// While it multiplies, it asks for the next groups' keys and for these groups' values.
 /// </summary>
 internal static unsafe class AttentionScore<TLanes, TFormat>
     where TLanes : struct, ILanes<TLanes>
     where TFormat : struct, IKvFormat<TLanes>
 {
-    private const int Slots = AttentionKernels.TileSlots;
+    private const int Slots = AttentionKernels.ScoreStride;
 
     public static void Score(ScoreTile* tile)
     {
@@ -24,23 +25,26 @@ internal static unsafe class AttentionScore<TLanes, TFormat>
             {
                 float* queries = tile->Queries + block * tile->RowBlock * tile->HeadDim;
                 float* scores = tile->Scores + block * tile->RowBlock * Slots + group * Tile.GroupRows;
-                if (together == 2) EightRowsTwoGroups(tile->Keys + group, queries, tile->HeadDim, scores);
-                else if (together == 4) FourRowsFourGroups(tile->Keys + group, queries, tile->HeadDim, scores);
-                else FourRowsOneGroup(tile->Keys[group], tile->Keys[group + 1], queries, tile->HeadDim, scores);
+                if (together == 2) EightRowsTwoGroups(tile->Keys + group, tile->Values + group, queries, tile->HeadDim, scores);
+                else if (together == 4) FourRowsFourGroups(tile->Keys + group, tile->Values + group, queries, tile->HeadDim, scores);
+                else FourRowsOneGroup(tile->Keys[group], tile->Keys[group + 1], tile->Values[group], queries, tile->HeadDim, scores);
             }
         }
     }
 
     [MethodImpl(MethodImplOptions.AggressiveOptimization | MethodImplOptions.NoInlining)]
-    private static void EightRowsTwoGroups(byte** groups, float* q, nint dims, float* scores)
+    private static void EightRowsTwoGroups(byte** groups, byte** later, float* q, nint dims, float* scores)
     {
         byte* keys0 = groups[0], keys1 = groups[1];
         byte* next0 = groups[2], next1 = groups[3];
+        byte* later0 = later[0], later1 = later[1];
         TLanes a0 = TLanes.Zero, a1 = a0, a2 = a0, a3 = a0, a4 = a0, a5 = a0, a6 = a0, a7 = a0, b0 = a0, b1 = a0, b2 = a0, b3 = a0, b4 = a0, b5 = a0, b6 = a0, b7 = a0;
         for (; dims > 0; dims -= 2, q += 16)
         {
             Prefetch(next0);
+            Prefetch(later0);
             Prefetch(next1);
+            Prefetch(later1);
             TFormat.LoadPair(keys0, out TLanes even0, out TLanes odd0);
             TFormat.LoadPair(keys1, out TLanes even1, out TLanes odd1);
             a0 = TLanes.MultiplyAdd(even0, q[0], a0);
@@ -77,8 +81,10 @@ internal static unsafe class AttentionScore<TLanes, TFormat>
             b7 = TLanes.MultiplyAdd(odd1, q[15], b7);
             keys0 += TFormat.PairBytes;
             next0 += TFormat.PairBytes;
+            later0 += TFormat.PairBytes;
             keys1 += TFormat.PairBytes;
             next1 += TFormat.PairBytes;
+            later1 += TFormat.PairBytes;
         }
 
         TLanes.Store(a0, scores);
@@ -100,17 +106,22 @@ internal static unsafe class AttentionScore<TLanes, TFormat>
     }
 
     [MethodImpl(MethodImplOptions.AggressiveOptimization | MethodImplOptions.NoInlining)]
-    private static void FourRowsFourGroups(byte** groups, float* q, nint dims, float* scores)
+    private static void FourRowsFourGroups(byte** groups, byte** later, float* q, nint dims, float* scores)
     {
         byte* keys0 = groups[0], keys1 = groups[1], keys2 = groups[2], keys3 = groups[3];
         byte* next0 = groups[4], next1 = groups[5], next2 = groups[6], next3 = groups[7];
+        byte* later0 = later[0], later1 = later[1], later2 = later[2], later3 = later[3];
         TLanes a0 = TLanes.Zero, a1 = a0, a2 = a0, a3 = a0, b0 = a0, b1 = a0, b2 = a0, b3 = a0, c0 = a0, c1 = a0, c2 = a0, c3 = a0, d0 = a0, d1 = a0, d2 = a0, d3 = a0;
         for (; dims > 0; dims -= 2, q += 8)
         {
             Prefetch(next0);
+            Prefetch(later0);
             Prefetch(next1);
+            Prefetch(later1);
             Prefetch(next2);
+            Prefetch(later2);
             Prefetch(next3);
+            Prefetch(later3);
             TFormat.LoadPair(keys0, out TLanes even0, out TLanes odd0);
             TFormat.LoadPair(keys1, out TLanes even1, out TLanes odd1);
             TFormat.LoadPair(keys2, out TLanes even2, out TLanes odd2);
@@ -149,12 +160,16 @@ internal static unsafe class AttentionScore<TLanes, TFormat>
             d3 = TLanes.MultiplyAdd(odd3, q[7], d3);
             keys0 += TFormat.PairBytes;
             next0 += TFormat.PairBytes;
+            later0 += TFormat.PairBytes;
             keys1 += TFormat.PairBytes;
             next1 += TFormat.PairBytes;
+            later1 += TFormat.PairBytes;
             keys2 += TFormat.PairBytes;
             next2 += TFormat.PairBytes;
+            later2 += TFormat.PairBytes;
             keys3 += TFormat.PairBytes;
             next3 += TFormat.PairBytes;
+            later3 += TFormat.PairBytes;
         }
 
         TLanes.Store(a0, scores);
@@ -176,12 +191,13 @@ internal static unsafe class AttentionScore<TLanes, TFormat>
     }
 
     [MethodImpl(MethodImplOptions.AggressiveOptimization | MethodImplOptions.NoInlining)]
-    private static void FourRowsOneGroup(byte* keys0, byte* next0, float* q, nint dims, float* scores)
+    private static void FourRowsOneGroup(byte* keys0, byte* next0, byte* later0, float* q, nint dims, float* scores)
     {
         TLanes a0 = TLanes.Zero, a1 = a0, a2 = a0, a3 = a0;
         for (; dims > 0; dims -= 2, q += 8)
         {
             Prefetch(next0);
+            Prefetch(later0);
             TFormat.LoadPair(keys0, out TLanes even0, out TLanes odd0);
             a0 = TLanes.MultiplyAdd(even0, q[0], a0);
             a1 = TLanes.MultiplyAdd(even0, q[1], a1);
@@ -193,6 +209,7 @@ internal static unsafe class AttentionScore<TLanes, TFormat>
             a3 = TLanes.MultiplyAdd(odd0, q[7], a3);
             keys0 += TFormat.PairBytes;
             next0 += TFormat.PairBytes;
+            later0 += TFormat.PairBytes;
         }
 
         TLanes.Store(a0, scores);
@@ -201,10 +218,12 @@ internal static unsafe class AttentionScore<TLanes, TFormat>
         TLanes.Store(a3, scores + 3 * Slots);
     }
 
-    /// <summary>A hint: what lies there is needed soon. Costs a load's slot; blocks are scattered, so the hardware cannot guess them.</summary>
+    /// <summary>A hint: what lies there is needed soon. Blocks are scattered, so the hardware cannot guess them.</summary>
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
     private static void Prefetch(byte* address)
     {
-        if (Sse.IsSupported) Sse.Prefetch0(address);
+        if (!Sse.IsSupported) return;
+        Sse.Prefetch0(address);
+        if (TFormat.PairBytes > 64) Sse.Prefetch0(address + 64);
     }
 }

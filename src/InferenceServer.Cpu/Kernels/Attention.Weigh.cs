@@ -12,7 +12,7 @@ internal static unsafe class AttentionWeigh<TLanes, TFormat>
     where TLanes : struct, ILanes<TLanes>
     where TFormat : struct, IKvFormat<TLanes>
 {
-    private const int Slots = AttentionKernels.TileSlots;
+    private const int Slots = AttentionKernels.ScoreStride;
 
     public static void Weigh(WeighTile* tile)
     {

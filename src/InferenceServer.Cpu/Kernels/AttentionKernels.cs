@@ -9,6 +9,9 @@ internal unsafe struct ScoreTile
     /// <summary>Groups of a tile, each 16 keys transposed. Filled from FirstGroup rounded down to EndGroup rounded up to multiples of 4, plus 4 more that are only prefetched.</summary>
     public byte** Keys;
 
+    /// <summary>The same groups' values, which are only prefetched.</summary>
+    public byte** Values;
+
     public int FirstGroup;
 
     public int EndGroup;
@@ -23,7 +26,7 @@ internal unsafe struct ScoreTile
 
     public int HeadDim;
 
-    /// <summary>(RowBlocks * RowBlock, <see cref="AttentionKernels.TileSlots"/>)</summary>
+    /// <summary>(RowBlocks * RowBlock, <see cref="AttentionKernels.ScoreStride"/>)</summary>
     public float* Scores;
 }
 
@@ -51,7 +54,7 @@ internal unsafe struct WeighTile
     /// <summary>Chunks of 32 columns; the last may reach past the head, into what nobody reads.</summary>
     public int Chunks;
 
-    /// <summary>(Rows, <see cref="AttentionKernels.TileSlots"/>)</summary>
+    /// <summary>(Rows, <see cref="AttentionKernels.ScoreStride"/>)</summary>
     public float* Probabilities;
 
     public int Rows;
@@ -72,18 +75,25 @@ internal sealed unsafe class AttentionKernels
     /// <summary>Slots of a tile: positions, and the rest of each block's last group where the block size is no multiple of 16.</summary>
     public const int TileSlots = TileGroups * Tile.GroupRows;
 
+    /// <summary>Floats from one row of scores to the next: a line more than a tile, or eight rows would meet in the same sets of the first-level cache.</summary>
+    public const int ScoreStride = TileSlots + 16;
+
     private readonly bool _isWide;
 
-    private AttentionKernels(bool isWide, delegate*<ScoreTile*, void> score, delegate*<WeighTile*, void> weigh)
+    private AttentionKernels(bool isWide, delegate*<ScoreTile*, void> score, delegate*<WeighTile*, void> weigh, delegate*<float*, int, out float, out float, void> turn)
     {
         _isWide = isWide;
         Score = score;
         Weigh = weigh;
+        Turn = turn;
     }
 
     public delegate*<ScoreTile*, void> Score { get; }
 
     public delegate*<WeighTile*, void> Weigh { get; }
+
+    /// <summary>See <see cref="Softmax.Turn"/>.</summary>
+    public delegate*<float*, int, out float, out float, void> Turn { get; }
 
     /// <summary>Into blocks of how many rows queries are interleaved.</summary>
     public int RowBlock(int rows) => _isWide && rows > 4 ? 8 : 4;
@@ -107,5 +117,5 @@ internal sealed unsafe class AttentionKernels
     private static AttentionKernels Create<TLanes, TFormat>()
         where TLanes : struct, ILanes<TLanes>
         where TFormat : struct, IKvFormat<TLanes> =>
-        new(TLanes.IsWide, &AttentionScore<TLanes, TFormat>.Score, &AttentionWeigh<TLanes, TFormat>.Weigh);
+        new(TLanes.IsWide, &AttentionScore<TLanes, TFormat>.Score, &AttentionWeigh<TLanes, TFormat>.Weigh, TLanes.IsWide ? &SoftmaxWide.Turn : &Softmax.Turn);
 }

@@ -78,14 +78,14 @@ internal static unsafe class Softmax
     public static void ScaleGroup(float* rows, int count, float* factors)
     {
         Vector256<float> low = Vector256.Load(factors), high = Vector256.Load(factors + Lanes);
-        for (; count > 0; count--, rows += AttentionKernels.TileSlots)
+        for (; count > 0; count--, rows += AttentionKernels.ScoreStride)
         {
             (Vector256.Load(rows) * low).Store(rows);
             (Vector256.Load(rows + Lanes) * high).Store(rows + Lanes);
         }
     }
 
-    private static float Highest(Vector256<float> lanes)
+    internal static float Highest(Vector256<float> lanes)
     {
         Vector128<float> four = Vector128.MaxNative(lanes.GetLower(), lanes.GetUpper());
         Vector128<float> two = Vector128.MaxNative(four, Vector128.Shuffle(four, Vector128.Create(2, 3, 0, 1)));

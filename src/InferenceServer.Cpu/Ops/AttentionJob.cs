@@ -1,3 +1,4 @@
+using System.Runtime.CompilerServices;
 using InferenceServer.Core.Compute;
 using InferenceServer.Core.Stepping;
 using InferenceServer.Cpu.Handles;
@@ -75,6 +76,7 @@ internal sealed unsafe class AttentionJob(Workspace workspace, AttentionKernels 
     }
 
     /// <summary>Query rows in blocks, a block's rows interleaved; scaled so that scores come out in units of log 2.</summary>
+    [MethodImpl(MethodImplOptions.AggressiveOptimization)]
     private void Interleave(AttentionPiece piece, int kvHead, int block, float* queries)
     {
         int size = _shape.HeadDim, rows = piece.Tokens * _queries, padded = (rows + block - 1) / block * block;
@@ -82,14 +84,9 @@ internal sealed unsafe class AttentionJob(Workspace workspace, AttentionKernels 
         for (int row = 0; row < padded; row++)
         {
             float* to = queries + row / block * block * size + row % block;
-            if (row >= rows)
-            {
-                for (int d = 0; d < size; d++) to[d * block] = 0;
-                continue;
-            }
-
-            float* from = _qkv.Row(piece.FirstToken + row / _queries) + (kvHead * _queries + row % _queries) * size;
-            for (int d = 0; d < size; d++) to[d * block] = from[d] * scale;
+            float* from = _qkv.Row(piece.FirstToken + Math.Min(row, rows - 1) / _queries) + (kvHead * _queries + row % _queries) * size;
+            float factor = row < rows ? scale : 0;
+            for (float* end = from + size; from < end; from++, to += block) *to = *from * factor;
         }
     }
 
@@ -99,11 +96,12 @@ internal sealed unsafe class AttentionJob(Workspace workspace, AttentionKernels 
         result.Clear();
         int first = _plan.Positions[piece.FirstToken], last = first + piece.Tokens - 1, rows = piece.Tokens * _queries;
         AttentionTile seen = new(_cache, _layer, kvHead, _plan.Sequences[piece.Sequence].BlockTable, tile, _shape.Window);
-        seen.Find(first, last, scratch.Keys);
+        seen.Find(first, last, scratch.Keys, scratch.Values);
         int block = kernels.RowBlock(rows);
         ScoreTile score = new()
         {
             Keys = scratch.Keys,
+            Values = scratch.Values,
             FirstGroup = seen.FirstGroup,
             EndGroup = seen.EndGroup,
             Queries = scratch.Queries,
@@ -117,12 +115,12 @@ internal sealed unsafe class AttentionJob(Workspace workspace, AttentionKernels 
         if (scaled) seen.ScaleByKeys(scratch.Scores, rows);
         for (int t = 0; t < piece.Tokens; t++)
         {
-            GroupSpan groups = seen.Mask(first + t, scratch.Scores + t * _queries * AttentionKernels.TileSlots, _queries);
+            GroupSpan groups = seen.Mask(first + t, scratch.Scores + t * _queries * AttentionKernels.ScoreStride, _queries);
             if (groups.Count == 0) continue;
             for (int row = t * _queries; row < (t + 1) * _queries; row++)
             {
-                float* scores = scratch.Scores + row * AttentionKernels.TileSlots + groups.First * Tile.GroupRows;
-                Softmax.Turn(scores, groups.Count * Tile.GroupRows, out result.Maxima[row], out result.Sums[row]);
+                float* scores = scratch.Scores + row * AttentionKernels.ScoreStride + groups.First * Tile.GroupRows;
+                kernels.Turn(scores, groups.Count * Tile.GroupRows, out result.Maxima[row], out result.Sums[row]);
             }
         }
 
@@ -159,7 +157,7 @@ internal sealed unsafe class AttentionJob(Workspace workspace, AttentionKernels 
             RunCount = runs,
             ValueBytes = _cache.ValueBytes,
             Chunks = stride / KvStore.ChunkColumns,
-            Probabilities = scratch.Scores + row * AttentionKernels.TileSlots,
+            Probabilities = scratch.Scores + row * AttentionKernels.ScoreStride,
             Rows = tokens * _queries,
             Totals = result.Totals + row * stride,
         };

@@ -1,3 +1,5 @@
+using System.Runtime.CompilerServices;
+using System.Runtime.Intrinsics;
 using InferenceServer.Core.Compute;
 using InferenceServer.Cpu.Handles;
 using InferenceServer.Cpu.Kernels;
@@ -52,14 +54,22 @@ internal readonly unsafe struct AttentionRows
     }
 
     /// <summary>BF16 values lie in halves of a chunk: each half came to stand in a vector of its own.</summary>
+    [MethodImpl(MethodImplOptions.AggressiveOptimization)]
     private static void Divide(float* totals, float factor, int headDim, bool inHalves, float* to)
     {
         for (int done = 0; done < headDim; done += KvStore.ChunkColumns, totals += KvStore.ChunkColumns, to += KvStore.ChunkColumns)
         {
             int columns = Math.Min(KvStore.ChunkColumns, headDim - done), half = inHalves ? columns / 2 : Math.Min(Tile.GroupRows, columns);
-            for (int i = 0; i < half; i++) to[i] = totals[i] * factor;
-            for (int i = half; i < columns; i++) to[i] = totals[Tile.GroupRows + i - half] * factor;
+            Multiply(totals, factor, half, to);
+            Multiply(totals + Tile.GroupRows, factor, columns - half, to + half);
         }
+    }
+
+    private static void Multiply(float* from, float factor, int columns, float* to)
+    {
+        int i = 0;
+        for (; i + 8 <= columns; i += 8) (Vector256.Load(from + i) * Vector256.Create(factor)).Store(to + i);
+        for (; i < columns; i++) to[i] = from[i] * factor;
     }
 
     private static int Padded(int floats) => (floats + Tile.GroupRows - 1) / Tile.GroupRows * Tile.GroupRows;

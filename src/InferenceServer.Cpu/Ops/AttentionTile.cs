@@ -22,15 +22,28 @@ internal unsafe struct AttentionTile(CpuKvCache cache, int layer, int kvHead, in
 
     public int EndGroup { get; private set; }
 
-    /// <summary>Finds the keys that tokens at positions first..last see. Groups beside them, which kernels read for company, repeat one of them.</summary>
-    public void Find(int first, int last, byte** keys)
+    /// <summary>
+    /// Finds what tokens at positions first..last see, and the first groups of the next tile, to be asked for early. Groups beside them, which kernels
+    /// read for company, repeat one of them.
+    /// </summary>
+    public void Find(int first, int last, byte** keys, byte** values)
     {
         FirstGroup = Math.Max(0, AttentionCut.GroupOf(AttentionCut.FirstSeen(first, window), cache) - _tileGroup);
         EndGroup = Math.Min(Groups, AttentionCut.GroupOf(last, cache) + 1 - _tileGroup);
-        for (int group = FirstGroup; group < EndGroup; group++)
-            keys[group] = cache.Keys(layer, Block(group), kvHead) + (_tileGroup + group) % cache.GroupsPerBlock * cache.KeyGroupBytes;
-        for (int group = FirstGroup & ~3; group < FirstGroup; group++) keys[group] = keys[FirstGroup];
-        for (int group = EndGroup; group < Groups + 4; group++) keys[group] = keys[FirstGroup];
+        int known = Math.Min(Groups + AttentionScratch.GroupsAhead, AttentionCut.GroupOf(last, cache) + 1 - _tileGroup);
+        for (int group = FirstGroup; group < known; group++)
+        {
+            int block = Block(group), groupOfBlock = (_tileGroup + group) % cache.GroupsPerBlock;
+            keys[group] = cache.Keys(layer, block, kvHead) + groupOfBlock * cache.KeyGroupBytes;
+            values[group] = cache.Values(layer, block, kvHead) + groupOfBlock * GroupRows * cache.ValueBytes;
+        }
+
+        for (int group = FirstGroup & ~3; group < Groups + AttentionScratch.GroupsAhead; group++)
+        {
+            if (group >= FirstGroup && group < known) continue;
+            keys[group] = keys[FirstGroup];
+            values[group] = values[FirstGroup];
+        }
     }
 
     /// <summary>Scores of slots that a token does not see become negative infinity, for its rows. Groups that it does not see at all are left out.</summary>
@@ -45,7 +58,7 @@ internal unsafe struct AttentionTile(CpuKvCache cache, int layer, int kvHead, in
             if (low == 0 && high == GroupRows) continue;
             for (int row = 0; row < rows; row++)
             {
-                Span<float> lanes = new(scores + row * AttentionKernels.TileSlots + group * GroupRows, GroupRows);
+                Span<float> lanes = new(scores + row * AttentionKernels.ScoreStride + group * GroupRows, GroupRows);
                 lanes[..low].Fill(float.NegativeInfinity);
                 lanes[high..].Fill(float.NegativeInfinity);
             }
