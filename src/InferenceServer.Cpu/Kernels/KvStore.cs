@@ -22,7 +22,7 @@ internal static unsafe class KvStore
     [MethodImpl(MethodImplOptions.AggressiveOptimization | MethodImplOptions.NoInlining)]
     public static void KeyBf16(float* key, int headDim, uint* column)
     {
-        for (int i = 0; i < headDim; i += 2, column += GroupRows) *column = Bf16(key[i]) | Bf16(key[i + 1]) << 16;
+        for (int i = 0; i < headDim; i += 2, column += GroupRows) *column = Bf16(key[i]) | (Bf16(key[i + 1]) << 16);
     }
 
     [MethodImpl(MethodImplOptions.AggressiveOptimization | MethodImplOptions.NoInlining)]
@@ -38,7 +38,7 @@ internal static unsafe class KvStore
         for (int done = 0; done < headDim; done += ChunkColumns)
         {
             int half = Math.Min(ChunkColumns, headDim - done) / 2;
-            for (int i = 0; i < half; i++) row[i] = Bf16(value[i]) | Bf16(value[half + i]) << 16;
+            for (int i = 0; i < half; i++) row[i] = Bf16(value[i]) | (Bf16(value[half + i]) << 16);
             row += half;
             value += 2 * half;
         }
@@ -67,6 +67,6 @@ internal static unsafe class KvStore
     private static uint Bf16(float value)
     {
         uint bits = BitConverter.SingleToUInt32Bits(value);
-        return float.IsNaN(value) ? bits >> 16 | 0x40 : bits + 0x7FFF + (bits >> 16 & 1) >> 16;
+        return float.IsNaN(value) ? (bits >> 16) | 0x40 : (bits + 0x7FFF + ((bits >> 16) & 1)) >> 16;
     }
 }
