@@ -13,10 +13,10 @@ internal sealed class EngineRig : IAsyncDisposable
 {
     private readonly IModelRunner _runner;
 
-    public EngineRig(string folder, int blocks, int tokensPerStep = 256, int maxRunning = 64, bool prefixCache = true, int threads = 2)
+    public EngineRig(string folder, int blocks, int tokensPerStep = 256, int maxRunning = 64, bool prefixCache = true, int threads = 2, WeightPrecision weights = WeightPrecision.AsStored)
     {
         using ModelFolder model = ModelFolder.Open(folder);
-        _runner = model.LoadRunner(new CpuBackend(new CpuOptions { Threads = threads }, new HostSampler()), new RunnerOptions
+        _runner = model.LoadRunner(new CpuBackend(new CpuOptions { Threads = threads, Weights = weights }, new HostSampler()), new RunnerOptions
         {
             BlockCount = blocks,
             MaxTokensPerStep = tokensPerStep,

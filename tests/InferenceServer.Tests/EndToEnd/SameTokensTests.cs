@@ -1,4 +1,5 @@
 using InferenceServer.Core.Requests;
+using InferenceServer.Cpu;
 
 namespace InferenceServer.Tests.EndToEnd;
 
@@ -12,6 +13,7 @@ public class SameTokensTests
     public static TheoryData<string, bool> ModelsBothWays => new()
     {
         { "demo", false }, { "demo", true }, { "stories260K", false }, { "stories260K", true }, { "stories260K-bf16", false },
+        { "demo-q8", false }, { "demo-q4", true },
     };
 
     [Theory]
@@ -20,13 +22,13 @@ public class SameTokensTests
     {
         int[][] prompts;
         int[][] alone;
-        await using (EngineRig rig = new(FolderOf(model), blocks: 64, maxRunning: 1, prefixCache: false, threads: 1))
+        await using (EngineRig rig = new(FolderOf(model), blocks: 64, maxRunning: 1, prefixCache: false, threads: 1, weights: WeightsOf(model)))
         {
             prompts = Prompts(rig.Vocabulary, 4, seed: 1);
             alone = await AllAsync(rig, prompts, sampled, together: false);
         }
 
-        await using EngineRig crowd = new(FolderOf(model), blocks: 2048, tokensPerStep: 64, maxRunning: 64);
+        await using EngineRig crowd = new(FolderOf(model), blocks: 2048, tokensPerStep: 64, maxRunning: 64, weights: WeightsOf(model));
         int[][] neighbours = Prompts(crowd.Vocabulary, 32, seed: 2);
         Task<GeneratedTokens>[] noise = [.. neighbours.Select((p, i) => crowd.RunAsync(p, 8 + 5 * i, new SamplingParameters { Temperature = 1, Seed = (ulong)i }))];
         int[][] crowded = await AllAsync(crowd, prompts, sampled, together: true);
@@ -100,8 +102,15 @@ public class SameTokensTests
 
     private static string FolderOf(string model) => model switch
     {
-        "demo" => TestModels.Demo,
+        "demo" or "demo-q8" or "demo-q4" => TestModels.Demo,
         "stories260K" => TestModels.Stories,
         _ => TestModels.StoriesBf16,
+    };
+
+    private static WeightPrecision WeightsOf(string model) => model switch
+    {
+        "demo-q8" => WeightPrecision.Q8,
+        "demo-q4" => WeightPrecision.Q4,
+        _ => WeightPrecision.AsStored,
     };
 }

@@ -10,7 +10,8 @@ using InferenceServer.Options;
 namespace InferenceServer.Hosting.Devices;
 
 /// <summary>This machine's processors.</summary>
-internal sealed class CpuDevice : IModelDevice
+/// <param name="sampler">Null: the host's.</param>
+internal sealed class CpuDevice(ISampler? sampler = null) : IModelDevice
 {
     /// <summary>More makes other sequences wait for a long prompt's chunk; fewer wastes the reading of the weights.</summary>
     private const int TokensPerStep = 512;
@@ -23,7 +24,7 @@ internal sealed class CpuDevice : IModelDevice
     public IModelRunner LoadRunner(ModelFolder folder, ServerOptions options, ILogger logger)
     {
         InferenceServer.Cpu.CpuOptions cpu = new() { Threads = options.Cpu.Threads, Weights = options.Cpu.Weights };
-        CpuBackend backend = new(options.Kv.Type is { } type ? cpu with { KvType = type } : cpu, new HostSampler());
+        CpuBackend backend = new(options.Kv.Type is { } type ? cpu with { KvType = type } : cpu, sampler ?? new HostSampler());
         try
         {
             MemoryEstimate memory = folder.Estimate(loadedBytes: backend.WeightBytes);
