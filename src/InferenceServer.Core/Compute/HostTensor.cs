@@ -92,6 +92,12 @@ public abstract class HostTensor(string name, ElementType type, IReadOnlyList<lo
     /// <summary>All stored bytes.</summary>
     public long Bytes => checked(Rows * Type.RowBytes(Columns));
 
+    /// <summary>
+    /// Do rows stay where they are until the owner closes, as in a mapped file? Then a reader may keep their addresses meanwhile; otherwise the collector
+    /// may move them, and they must be copied or pinned.
+    /// </summary>
+    public virtual bool StaysInPlace => false;
+
     /// <summary>The stored bytes of one row: Columns numbers, <see cref="ElementTypes.RowBytes"/>.</summary>
     public abstract ReadOnlySpan<byte> Row(long row);
 }

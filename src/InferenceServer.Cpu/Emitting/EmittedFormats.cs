@@ -33,13 +33,9 @@ internal sealed unsafe class EmittedHalfFormat(ElementType type, EmittedKernels 
 
     public override void Pack(byte** rows, int columns, byte* group)
     {
-        ushort* target = (ushort*)group;
         int padded = Turns(columns) * Turn;
-        for (int row = 0; row < Tile.GroupRows; row++)
-        {
-            ushort* source = (ushort*)rows[row];
-            for (int k = 0; k < padded; k++) target[Place(k, row)] = source is null || k >= columns ? (ushort)0 : source[k];
-        }
+        if (type == ElementType.BF16) RowPacker.Best.Words(rows, columns * sizeof(ushort), padded / 2, group);
+        else RowPacker.Best.Halves(rows, columns, padded, group);
     }
 
     public override void Unpack(byte* group, int row, int columns, float* output)

@@ -1,4 +1,3 @@
-using System.Runtime.InteropServices;
 using InferenceServer.Core.Compute;
 using InferenceServer.Cpu.Ops;
 
@@ -10,24 +9,14 @@ namespace InferenceServer.Cpu.Kernels;
 /// </summary>
 internal sealed unsafe class WordFormat(FormatKernels kernels) : WeightFormat
 {
-    /// <summary>Words of a row copied before the next row's turn: 256 * 64 bytes of destination stay in the first-level cache.</summary>
-    private const int BlockWords = 256;
-
     public override ElementType Type => kernels.Type;
 
     public override InputForm Input => InputForm.F32;
 
     public override long GroupBytes(int columns) => (long)kernels.WordsPerRow(columns) * Tile.WordBytes;
 
-    public override void Pack(byte** rows, int columns, byte* group)
-    {
-        int words = kernels.WordsPerRow(columns), rowBytes = columns * Type.Bytes();
-        for (int first = 0; first < words; first += BlockWords)
-        {
-            for (int row = 0; row < Tile.GroupRows; row++)
-                CopyWords(rows[row], rowBytes, first, Math.Min(BlockWords, words - first), (uint*)group + (long)first * Tile.GroupRows + row);
-        }
-    }
+    public override void Pack(byte** rows, int columns, byte* group) =>
+        RowPacker.Best.Words(rows, columns * Type.Bytes(), kernels.WordsPerRow(columns), group);
 
     public override void Unpack(byte* group, int row, int columns, float* output)
     {
@@ -86,17 +75,6 @@ internal sealed unsafe class WordFormat(FormatKernels kernels) : WeightFormat
                 kernels.MultiplyF32(&tile);
             }
         }
-    }
-
-    private static void CopyWords(byte* row, int rowBytes, int firstWord, int words, uint* target)
-    {
-        int begin = firstWord * sizeof(uint);
-        ReadOnlySpan<byte> source = row is null ? [] : new ReadOnlySpan<byte>(row + begin, rowBytes - begin);
-        ReadOnlySpan<uint> whole = MemoryMarshal.Cast<byte, uint>(source);
-        int copied = Math.Min(words, whole.Length);
-        for (int i = 0; i < copied; i++, target += Tile.GroupRows) *target = whole[i];
-        for (int i = copied; i < words; i++, target += Tile.GroupRows)
-            *target = i == whole.Length && source.Length % sizeof(uint) != 0 ? MemoryMarshal.Read<ushort>(source[(i * sizeof(uint))..]) : 0u;
     }
 
     private static uint Half16(uint* words, int column) => (words[(long)(column / 2) * Tile.GroupRows] >> (column % 2 * 16)) & 0xFFFF;

@@ -1,3 +1,5 @@
+using System.Runtime.CompilerServices;
+using System.Runtime.InteropServices;
 using InferenceServer.Core.Compute;
 using InferenceServer.Cpu.Handles;
 using InferenceServer.Cpu.Kernels;
@@ -7,7 +9,7 @@ namespace InferenceServer.Cpu.Ops;
 
 /// <summary>
 /// Stacked row-major tensors to groups of 16 rows in a format's layout, converted first where they are stored in another type. Items: groups.
-/// Memory beside the destination: sixteen rows a thread.
+/// Memory beside the destination: sixteen rows a thread, and none where rows of the format's type stay in place.
 /// </summary>
 internal sealed unsafe class RepackJob(IReadOnlyList<HostTensor> sources, WeightFormat format, int columns, Workspace workspace, byte* destination) : ParallelJob
 {
@@ -20,16 +22,12 @@ internal sealed unsafe class RepackJob(IReadOnlyList<HostTensor> sources, Weight
     public override void Execute(int begin, int end, int worker)
     {
         float* values = workspace[worker];
-        byte* stored = (byte*)(values + (columns + 15) / 16 * 16);
+        byte* copies = (byte*)(values + (columns + 15) / 16 * 16);
         byte** rows = stackalloc byte*[Tile.GroupRows];
         for (int group = begin; group < end; group++)
         {
             for (int row = 0; row < Tile.GroupRows; row++)
-            {
-                byte* target = stored + (long)row * _rowBytes;
-                rows[row] = CopyRow((long)group * Tile.GroupRows + row, values, target) ? target : null;
-            }
-
+                rows[row] = StoredRow((long)group * Tile.GroupRows + row, values, copies + (long)row * _rowBytes);
             format.Pack(rows, columns, destination + group * _groupBytes);
         }
     }
@@ -37,8 +35,8 @@ internal sealed unsafe class RepackJob(IReadOnlyList<HostTensor> sources, Weight
     /// <summary>A row's bytes for <see cref="WeightFormat.Pack"/>, rounded up so that every row begins at a whole float.</summary>
     private static int RowBytes(ElementType type, int columns) => checked((int)(type.RowBytes(columns) + 3) / 4 * 4);
 
-    /// <summary>False for the padding after the last row.</summary>
-    private bool CopyRow(long row, float* values, byte* target)
+    /// <summary>A row in the format's type: where it lies if it stays there, else a copy. Null for the padding after the last row.</summary>
+    private byte* StoredRow(long row, float* values, byte* copy)
     {
         foreach (HostTensor source in sources)
         {
@@ -51,18 +49,19 @@ internal sealed unsafe class RepackJob(IReadOnlyList<HostTensor> sources, Weight
             ReadOnlySpan<byte> stored = CheckedRow(source, row);
             if (source.Type == format.Type)
             {
-                stored.CopyTo(new Span<byte>(target, _rowBytes));
+                if (source.StaysInPlace) return (byte*)Unsafe.AsPointer(ref MemoryMarshal.GetReference(stored));
+                stored.CopyTo(new Span<byte>(copy, _rowBytes));
             }
             else
             {
                 HostValues.Widen(stored, source.Type, new Span<float>(values, columns));
-                Conversion.FromFloats(values, columns, format.Type, target);
+                Conversion.FromFloats(values, columns, format.Type, copy);
             }
 
-            return true;
+            return copy;
         }
 
-        return false;
+        return null;
     }
 
     private ReadOnlySpan<byte> CheckedRow(HostTensor source, long row)

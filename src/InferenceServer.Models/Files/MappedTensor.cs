@@ -12,6 +12,8 @@ internal sealed class MappedTensor(MappedFile file, string name, ElementType typ
 {
     private readonly int _rowBytes = checked((int)type.RowBytes(shape[^1]));
 
+    public override bool StaysInPlace => true;
+
     public override ReadOnlySpan<byte> Row(long row)
     {
         ArgumentOutOfRangeException.ThrowIfNegative(row);

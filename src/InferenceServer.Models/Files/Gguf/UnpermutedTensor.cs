@@ -30,6 +30,8 @@ internal sealed class UnpermutedTensor : HostTensor
         ? stored.Columns % headDim == 0 && !stored.Type.IsQuantized()
         : stored.Rows % headDim == 0;
 
+    public override bool StaysInPlace => _bias is null && _stored.StaysInPlace;
+
     public override ReadOnlySpan<byte> Row(long row) => _bias ?? _stored.Row(StoredAt(row));
 
     private long StoredAt(long row)

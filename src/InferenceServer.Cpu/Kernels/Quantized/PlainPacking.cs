@@ -1,10 +1,10 @@
 namespace InferenceServer.Cpu.Kernels.Quantized;
 
 /// <summary>
-/// GGUF's blocks (<see cref="Core.Compute.ElementType"/>) of 16 rows to a group of <see cref="Q8Layout"/> and its kind. A row that is null is padding.
+/// The plain twin: GGUF's blocks (<see cref="Core.Compute.ElementType"/>) of 16 rows to a group of <see cref="Q8Layout"/> and its kind. A row that is null is padding.
 /// Columns are a multiple of the format's block; the group is written whole, padding units too.
 /// </summary>
-internal static unsafe class Packing
+internal static unsafe class PlainPacking
 {
     public const int Rows = Tile.GroupRows;
 
