@@ -24,7 +24,7 @@ internal sealed record BenchRun
     /// <summary>Bytes of matrices that a decode step reads. Null on the other side.</summary>
     public long? WeightBytesRead { get; init; }
 
-    /// <summary>What a plain read of memory reached just before or after this run, bytes a second: shared machines drift by a third.</summary>
+    /// <summary>What a plain read of memory reached just before and after this run, bytes a second: shared machines drift by a third.</summary>
     public double? ReadBytesPerSecond { get; init; }
 
     public double? LoadSeconds { get; init; }

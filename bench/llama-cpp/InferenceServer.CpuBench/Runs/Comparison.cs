@@ -41,7 +41,7 @@ internal sealed class Comparison(LlamaCppFolder peer, ModelFiles files, LlamaSha
         return before is not { } read ? run : run with
         {
             WeightBytesRead = run.WeightBytes - shape.EmbeddingBytes(format),
-            ReadBytesPerSecond = Math.Max(read, BandwidthProbe.Measure(threads)),
+            ReadBytesPerSecond = (read + BandwidthProbe.Measure(threads)) / 2,
         };
     }
 
