@@ -45,7 +45,7 @@ public sealed partial class CpuBackend : IComputeBackend
         ArgumentNullException.ThrowIfNull(options);
         ArgumentNullException.ThrowIfNull(sampler);
         if (options.Threads is < 0 or > 1024)
-            throw new ArgumentOutOfRangeException(nameof(options), $"Threads is {options.Threads}; expected 0 (all processors) to 1024.");
+            throw new ArgumentOutOfRangeException(nameof(options), $"Threads is {options.Threads}; expected 0 (one for each core) to 1024.");
         _options = options;
         _kernels = KernelTable.For(instructionSet);
         _pool = new ForkJoinPool(options.EffectiveThreads, minParallelWork);

@@ -1,3 +1,5 @@
+using InferenceServer.Cpu.Threads;
+
 namespace InferenceServer.Cpu;
 
 /// <summary>Bits that a model's float weights are kept in. A row that is not a whole number of a format's blocks stays as it is stored.</summary>
@@ -20,7 +22,7 @@ public enum WeightPrecision
 /// <summary>How the CPU backend uses the machine. Immutable after start.</summary>
 public sealed record CpuOptions
 {
-    /// <summary>Threads that compute, the engine's own included; 0 = every processor that this process may use (a container's limit counts).</summary>
+    /// <summary>Threads that compute, the engine's own included; 0 = one for each core that this process may use (a container's limit counts), not for each hyper-thread.</summary>
     public int Threads { get; init; }
 
     /// <summary>Ask the kernel for 2 MB pages under large buffers (2-9 % faster reads of weights; ignored where unknown).</summary>
@@ -32,5 +34,5 @@ public sealed record CpuOptions
     /// <summary>What weights stored as floats are converted to at load; quantized ones stay as they are, except for <see cref="WeightPrecision.F32"/>.</summary>
     public WeightPrecision Weights { get; init; }
 
-    internal int EffectiveThreads => Threads == 0 ? Environment.ProcessorCount : Threads;
+    internal int EffectiveThreads => Threads == 0 ? CpuTopology.OfThisMachine.DefaultThreads(Environment.ProcessorCount) : Threads;
 }

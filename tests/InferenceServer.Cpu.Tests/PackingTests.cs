@@ -1,4 +1,5 @@
 using InferenceServer.Core.Compute;
+using InferenceServer.Cpu.Handles;
 using InferenceServer.Cpu.Kernels;
 using InferenceServer.Cpu.Kernels.Quantized;
 using InferenceServer.Cpu.Memory;
@@ -51,6 +52,21 @@ public sealed unsafe class PackingTests
     [Fact]
     public void This_machine_has_a_way_by_vectors() => Assert.True(RowPacker.All.Count > 1);
 
+    [Theory]
+    [InlineData(ElementType.Q8)]
+    [InlineData(ElementType.Q6K)]
+    public void Rows_that_stay_in_place_are_packed_as_rows_that_move(ElementType type)
+    {
+        Random random = new(Seed);
+        BlockTensor first = new(random, type, 21, 512), second = new(random, type, 30, 512);
+        using CpuBackend backend = Samples.Backend();
+        using FixedTensor inPlace = new(first);
+        CpuMatrix moved = (CpuMatrix)backend.LoadMatrix(MatrixUse.Layer, first, second), stayed = (CpuMatrix)backend.LoadMatrix(MatrixUse.Layer, inPlace, second);
+        MatrixSection a = moved.Sections[0], b = stayed.Sections[0];
+        int bytes = (int)(a.Groups * a.GroupStride);
+        Assert.True(new ReadOnlySpan<byte>(a.Weights, bytes).SequenceEqual(new ReadOnlySpan<byte>(b.Weights, bytes)));
+    }
+
     /// <summary>Random bytes are fine: packing knows no numbers.</summary>
     private static void Compare(int rowBytes, int groupBytes, Pack pack)
     {
@@ -77,4 +93,26 @@ public sealed unsafe class PackingTests
     }
 
     private delegate void Pack(RowPacker packer, byte** rows, byte* group);
+
+    /// <summary>A copy of another tensor in memory that the collector does not move.</summary>
+    private sealed class FixedTensor : HostTensor, IDisposable
+    {
+        private readonly NativeBuffer _stored;
+
+        public FixedTensor(HostTensor source) : base(source.Name, source.Type, source.Shape)
+        {
+            _stored = new NativeBuffer(source.Bytes, "a tensor");
+            for (long row = 0; row < Rows; row++) source.Row(row).CopyTo(new Span<byte>(_stored.Pointer + row * source.Row(row).Length, source.Row(row).Length));
+        }
+
+        public override bool StaysInPlace => true;
+
+        public override ReadOnlySpan<byte> Row(long row)
+        {
+            int bytes = (int)Type.RowBytes(Columns);
+            return new ReadOnlySpan<byte>(_stored.Pointer + row * bytes, bytes);
+        }
+
+        public void Dispose() => _stored.Dispose();
+    }
 }

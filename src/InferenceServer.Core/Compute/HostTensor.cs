@@ -98,6 +98,14 @@ public abstract class HostTensor(string name, ElementType type, IReadOnlyList<lo
     /// </summary>
     public virtual bool StaysInPlace => false;
 
+    /// <summary>
+    /// Tells that its reader is done, so that memory which a file backs may be given back to the system. Only advice: rows can be read again, from the file.
+    /// </summary>
+    public virtual void Release()
+    {
+        // Nothing to give back where no file is behind it.
+    }
+
     /// <summary>The stored bytes of one row: Columns numbers, <see cref="ElementTypes.RowBytes"/>.</summary>
     public abstract ReadOnlySpan<byte> Row(long row);
 }

@@ -38,7 +38,11 @@ internal sealed class WeightLoader(string folder, WeightFiles files, IComputeBac
     }
 
     /// <summary>Marks a tensor as known and not needed.</summary>
-    public void Ignore(string name) => _used.Add(name);
+    public void Ignore(string name)
+    {
+        _used.Add(name);
+        if (files.Tensors.TryGetValue(name, out HostTensor? tensor)) Report(tensor, [tensor]);
+    }
 
     /// <exception cref="ModelLoadException">A tensor in the files was not used.</exception>
     public void RefuseUnused()
@@ -65,7 +69,12 @@ internal sealed class WeightLoader(string folder, WeightFiles files, IComputeBac
 
     private T Report<T>(T loaded, List<HostTensor> tensors)
     {
-        foreach (HostTensor tensor in tensors) _bytesLoaded += tensor.Bytes;
+        foreach (HostTensor tensor in tensors)
+        {
+            _bytesLoaded += tensor.Bytes;
+            tensor.Release();
+        }
+
         progress?.Report(new LoadProgress(tensors[^1].Name, _bytesLoaded, _bytesTotal));
         return loaded;
     }

@@ -1,4 +1,5 @@
 using System.IO.MemoryMappedFiles;
+using System.Runtime.InteropServices;
 
 namespace InferenceServer.Models.Files;
 
@@ -7,8 +8,10 @@ namespace InferenceServer.Models.Files;
 /// Thread-safe to read until disposed; spans must not outlive it. Replace a model by renaming, never in place: a file cut short
 /// while it is mapped ends the process, and no code can catch that.
 /// </summary>
-internal sealed unsafe class MappedFile : IDisposable
+internal sealed unsafe partial class MappedFile : IDisposable
 {
+    private const int AdviseDontNeed = 4; // MADV_DONTNEED, asm-generic/mman-common.h
+
     private readonly MemoryMappedFile _file;
     private readonly MemoryMappedViewAccessor _view;
     private byte* _start;
@@ -61,6 +64,20 @@ internal sealed unsafe class MappedFile : IDisposable
         return new ReadOnlySpan<byte>(_start + offset, count);
     }
 
+    /// <summary>
+    /// Takes whole pages of bytes [offset, offset + count) out of this process's memory; the system may keep them in its page cache. Only advice, and only
+    /// on Linux: reading them again brings them back.
+    /// </summary>
+    public void Release(long offset, long count)
+    {
+        ObjectDisposedException.ThrowIf(_start is null, this);
+        ArgumentOutOfRangeException.ThrowIfNegative(offset);
+        ArgumentOutOfRangeException.ThrowIfGreaterThan(offset, Length - count);
+        nint page = Environment.SystemPageSize;
+        nint begin = ((nint)_start + (nint)offset + page - 1) & -page, end = ((nint)_start + (nint)(offset + count)) & -page;
+        if (OperatingSystem.IsLinux() && end > begin) _ = Advise(begin, (nuint)(end - begin), AdviseDontNeed);
+    }
+
     public void Dispose()
     {
         if (_start is null) return;
@@ -69,4 +86,8 @@ internal sealed unsafe class MappedFile : IDisposable
         _view.Dispose();
         _file.Dispose();
     }
+
+    [LibraryImport("libc", EntryPoint = "madvise")]
+    [DefaultDllImportSearchPaths(DllImportSearchPath.SafeDirectories)]
+    private static partial int Advise(nint start, nuint length, int advice);
 }

@@ -14,6 +14,8 @@ internal sealed class MappedTensor(MappedFile file, string name, ElementType typ
 
     public override bool StaysInPlace => true;
 
+    public override void Release() => file.Release(begin, Bytes);
+
     public override ReadOnlySpan<byte> Row(long row)
     {
         ArgumentOutOfRangeException.ThrowIfNegative(row);

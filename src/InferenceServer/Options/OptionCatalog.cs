@@ -80,7 +80,7 @@ internal static class OptionCatalog
             (o, v) => o with { Scheduler = o.Scheduler with { MaxWaitingRequests = Int(v) } }),
         new("Scheduler.MaxWaitingTokens", null, "TOKENS", "Prompt tokens that may queue before new requests get 503. Default: 4000000.",
             (o, v) => o with { Scheduler = o.Scheduler with { MaxWaitingTokens = Long(v) } }),
-        new("Cpu.Threads", "--threads", "COUNT", "Threads of the CPU backend; 0 takes all the process may use. Default: 0.",
+        new("Cpu.Threads", "--threads", "COUNT", "Threads of the CPU backend; 0 takes one for each core (not hyper-thread) the process may use, a container's limit counted. Default: 0.",
             (o, v) => o with { Cpu = o.Cpu with { Threads = Int(v) } }),
         new("Cpu.Weights", "--weights", "as-stored|f32|bf16|q8|q4", "What float weights become at load on a CPU: q8 takes 8.5 bits a weight, q4 4.5 (embedding and head as q8); quantized files stay as they are, but for f32. Default: as-stored.",
             (o, v) => o with { Cpu = o.Cpu with { Weights = WeightsOf(v) } }),

@@ -118,7 +118,7 @@ internal sealed record SchedulerOptions
 
 internal sealed record CpuOptions
 {
-    /// <summary>0 takes all the process may use.</summary>
+    /// <summary>0 takes one for each core that the process may use.</summary>
     public int Threads { get; init; }
 
     /// <summary>What float weights become at load.</summary>

@@ -120,6 +120,21 @@ public sealed class GgufModelTests : IDisposable
         return Logits(_folder.Path);
     }
 
+    [Theory]
+    [InlineData(false)]
+    [InlineData(true)]
+    public void Progress_counts_stored_bytes_and_ends_at_the_total(bool tied)
+    {
+        TestConversion.Convert(new TinyModel("LlamaForCausalLM", tied: tied)).Write(_folder["p.gguf"]);
+        using ModelFolder model = ModelFolder.Open(_folder["p.gguf"]);
+        Steps steps = new();
+        using IModelRunner runner = model.LoadRunner(new PlainBackend(), new RunnerOptions(), steps);
+        long total = model.Estimate().WeightBytes;
+        Assert.All(steps.Seen, s => Assert.Equal(total, s.BytesTotal));
+        Assert.Equal(total, steps.Seen[^1].BytesDone);
+        Assert.Equal(steps.Seen.Select(s => s.BytesDone).Order(), steps.Seen.Select(s => s.BytesDone));
+    }
+
     private List<float[]> Logits(TestGguf gguf)
     {
         string path = _folder["tiny.gguf"];
@@ -137,4 +152,11 @@ public sealed class GgufModelTests : IDisposable
     }
 
     private static double Difference(List<float[]> a, List<float[]> b) => a.Zip(b, (x, y) => x.Zip(y, (p, q) => Math.Abs(p - q)).Max()).Max();
+
+    private sealed class Steps : IProgress<LoadProgress>
+    {
+        public List<LoadProgress> Seen { get; } = [];
+
+        public void Report(LoadProgress value) => Seen.Add(value);
+    }
 }

@@ -7,5 +7,7 @@ internal sealed class RenamedTensor(string name, HostTensor stored) : HostTensor
 {
     public override bool StaysInPlace => stored.StaysInPlace;
 
+    public override void Release() => stored.Release();
+
     public override ReadOnlySpan<byte> Row(long row) => stored.Row(row);
 }

@@ -32,6 +32,8 @@ internal sealed class UnpermutedTensor : HostTensor
 
     public override bool StaysInPlace => _bias is null && _stored.StaysInPlace;
 
+    public override void Release() => _stored.Release();
+
     public override ReadOnlySpan<byte> Row(long row) => _bias ?? _stored.Row(StoredAt(row));
 
     private long StoredAt(long row)
