@@ -23,6 +23,7 @@ public sealed class AssemblerTests
         Check("62627D487CE8", code => code.Broadcast32(29, Gp.Rax));
         Check("62120550505C4A7F", code => code.DotBytes(11, 31, new Address(Gp.R10, 508, Gp.R9, 2)));
         Check("62F20650524001", code => code.DotBf16(0, 31, new Address(Gp.Rax, 4)));
+        Check("62815548FECE", code => code.AddInt32(17, 5, 30));
         Check("62617C485BCF", code => code.Int32ToFloat(25, 7));
         Check("62627D48135E20", code => code.HalfToFloat(27, new Address(Gp.Rsi, 1024)));
         Check("62627D48315501", code => code.WidenUnsignedBytes(26, new Address(Gp.Rbp, 16)));

@@ -60,6 +60,8 @@ internal sealed partial class Assembler
     /// <summary>sum += two products of bf16 in each lane (AVX512_BF16).</summary>
     public void DotBf16(int sum, int weights, Address broadcast) => Evex(Map.X38, Prefix.XF3, 0x52, sum, weights, broadcast, Element, true);
 
+    public void AddInt32(int target, int left, int right) => Evex(Map.Plain, Prefix.X66, 0xFE, target, left, right);
+
     public void Int32ToFloat(int target, int source) => Evex(Map.Plain, Prefix.None, 0x5B, target, 0, source);
 
     /// <summary>Sixteen f16 in 32 bytes.</summary>

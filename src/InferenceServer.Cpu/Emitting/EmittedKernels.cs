@@ -44,8 +44,8 @@ internal sealed unsafe class EmittedKernels
         return kernels;
     }
 
-    /// <summary>Groups that a kernel for so many tokens takes at once: enough independent sums for the latency of a product.</summary>
-    public static int GroupsTogether(int tokens) => tokens <= 2 ? 4 : tokens <= MaxTokens / 2 ? 2 : 1;
+    /// <summary>Groups that a kernel for so many tokens takes at once: enough independent sums for the latency of a product, but one stream for few tokens.</summary>
+    public static int GroupsTogether(int tokens) => tokens is > 2 and <= MaxTokens / 2 ? 2 : 1;
 
     /// <summary>
     /// Some groups' weights stay in the second-level cache while a block of tokens passes over them, and the block's input while the groups change.

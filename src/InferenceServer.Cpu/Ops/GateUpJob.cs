@@ -24,7 +24,7 @@ internal sealed unsafe class GateUpJob(Workspace workspace, PreparedInputs input
         workspace.Reserve(ScratchFloats(output.MaxRows));
         inputs.Prepare(pool, input, gateUp);
         int groups = (gateUp.Rows / 2 + Tile.GroupRows - 1) / Tile.GroupRows;
-        pool.Run(this, groups, LinearLayer.GroupsTogether, (long)gateUp.Rows * gateUp.Columns * input.Rows);
+        pool.Run(this, groups, LinearLayer.ChunkGroups(input.Rows), (long)gateUp.Rows * gateUp.Columns * input.Rows);
     }
 
     public override void Execute(int begin, int end, int worker)

@@ -14,6 +14,9 @@ internal static unsafe class LinearLayer
     /// <summary>Groups that one token's kernel takes at once.</summary>
     public const int GroupsTogether = 4;
 
+    /// <summary>Groups that a thread claims at once: small, so that none is waited for long; whole kernels of few tokens, one of many.</summary>
+    public static int ChunkGroups(int rows) => rows > 64 ? 1 : GroupsTogether;
+
     /// <param name="matrix">Weights.</param>
     /// <param name="firstGroup">First group of 16 rows.</param>
     /// <param name="groups">How many.</param>

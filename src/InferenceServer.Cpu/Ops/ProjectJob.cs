@@ -17,14 +17,7 @@ internal sealed unsafe class ProjectJob(Workspace workspace, PreparedInputs inpu
         (_input, _weight, _bias, _output) = (input, weight, bias, output);
         workspace.Reserve(LinearLayer.PanelFloats);
         inputs.Prepare(pool, input, weight);
-        pool.Run(this, weight.Groups, ChunkGroups(weight.Groups, pool.Threads), (long)weight.Rows * weight.Columns * input.Rows);
-    }
-
-    /// <summary>About 8 chunks a thread, so that a thread that the system took away does not hold up the join.</summary>
-    private static int ChunkGroups(int groups, int threads)
-    {
-        int share = groups / (threads * 8);
-        return Math.Max(LinearLayer.GroupsTogether, share / LinearLayer.GroupsTogether * LinearLayer.GroupsTogether);
+        pool.Run(this, weight.Groups, LinearLayer.ChunkGroups(input.Rows), (long)weight.Rows * weight.Columns * input.Rows);
     }
 
     public override void Execute(int begin, int end, int worker)

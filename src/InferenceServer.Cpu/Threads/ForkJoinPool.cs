@@ -1,11 +1,13 @@
 using System.Runtime.ExceptionServices;
+using System.Runtime.InteropServices;
 
 namespace InferenceServer.Cpu.Threads;
 
 /// <summary>
-/// A fork-join pool for jobs of microseconds. One caller at a time hands out a job; workers claim chunks of it with one
-/// compare-and-swap on a word that holds (epoch, next item), so that a worker which wakes late simply finds nothing left and the
-/// caller never waits for it. Workers spin for a while, because the next op of a step comes within microseconds, then park:
+/// A fork-join pool for jobs of microseconds. One caller at a time hands out a job. Each thread owns a share of its items, contiguous and the same in every
+/// job of that size: it walks through memory in one direction, ahead of it prefetches that pay, and finds in its cache what it left there. It claims chunks
+/// of its share, then of the others', with one compare-and-swap on a word a share that holds (epoch, next item), so that a worker which wakes late simply
+/// finds nothing left and the caller never waits for it. Workers spin for a while, because the next op of a step comes within microseconds, then park:
 /// an idle server burns no CPU. Nothing is allocated while running. An exception in any chunk is rethrown to the caller after all
 /// chunks have ended.
 /// </summary>
@@ -30,7 +32,8 @@ internal sealed class ForkJoinPool : IDisposable
     private ExceptionDispatchInfo? _fault;
     private int _items;
     private int _chunk;
-    private long _word;     // (epoch << 32) | next item
+    private readonly Share[] _shares; // of the caller, then of the workers
+    private long _epoch;
     private int _itemsDone;
     private int _parked;
     private int _callerParked;
@@ -43,7 +46,8 @@ internal sealed class ForkJoinPool : IDisposable
         ArgumentOutOfRangeException.ThrowIfLessThan(threads, 1);
         Threads = threads;
         _minParallelWork = minParallelWork;
-        _word = Closed;
+        _shares = new Share[threads];
+        Publish(0, null);
         _workers = new Thread[threads - 1];
         for (int i = 0; i < _workers.Length; i++)
         {
@@ -74,13 +78,13 @@ internal sealed class ForkJoinPool : IDisposable
         }
 
         // Close before the fields change: a worker that still looks at the last job must fail its claim.
-        long epoch = _word & ~0xFFFFFFFFL;
-        Interlocked.Exchange(ref _word, epoch | Closed);
+        Publish(_epoch, null);
         _job = job;
         _items = items;
         _chunk = Math.Max(1, chunk);
         Volatile.Write(ref _itemsDone, 0);
-        Interlocked.Exchange(ref _word, unchecked(epoch + (1L << 32)));
+        Publish(_epoch + 1, _chunk);
+        Interlocked.Increment(ref _epoch);
         if (Volatile.Read(ref _parked) > 0) Wake();
         Drain(0);
         Join(items);
@@ -94,6 +98,20 @@ internal sealed class ForkJoinPool : IDisposable
         foreach (Thread worker in _workers) worker.Join();
         _wake.Dispose();
         _joined.Dispose();
+    }
+
+    /// <summary>All shares at once: each from its first item, or closed.</summary>
+    private void Publish(long epoch, int? chunk)
+    {
+        for (int i = 0; i < _shares.Length; i++)
+            Interlocked.Exchange(ref _shares[i].Word, (epoch << 32) | (uint)(chunk is { } size ? FirstItem(i, _items, size) : Closed));
+    }
+
+    /// <summary>Shares are whole chunks.</summary>
+    private int FirstItem(int share, int items, int chunk)
+    {
+        int chunks = (items + chunk - 1) / chunk;
+        return (int)Math.Min(items, (long)chunks * share / _shares.Length * chunk);
     }
 
     private void Wake()
@@ -115,7 +133,7 @@ internal sealed class ForkJoinPool : IDisposable
     {
         for (int spin = 0; spin < SpinsBeforeParking; spin++)
         {
-            uint epoch = (uint)(Volatile.Read(ref _word) >> 32);
+            uint epoch = (uint)Volatile.Read(ref _epoch);
             if (epoch != seen)
             {
                 seen = epoch;
@@ -127,7 +145,7 @@ internal sealed class ForkJoinPool : IDisposable
         }
 
         Interlocked.Increment(ref _parked);
-        bool mustSleep = (uint)(Volatile.Read(ref _word) >> 32) == seen && !_stopping;
+        bool mustSleep = (uint)Volatile.Read(ref _epoch) == seen && !_stopping;
         if (mustSleep || !TryUnpark()) _wake.Wait();
         return false;
     }
@@ -148,14 +166,24 @@ internal sealed class ForkJoinPool : IDisposable
 
     private void Drain(int worker)
     {
+        for (int i = 0; i < _shares.Length; i++)
+        {
+            int share = worker + i;
+            DrainShare(share < _shares.Length ? share : share - _shares.Length, worker);
+        }
+    }
+
+    private void DrainShare(int share, int worker)
+    {
+        ref long shared = ref _shares[share].Word;
         while (true)
         {
-            long word = Volatile.Read(ref _word);
+            long word = Volatile.Read(ref shared);
             int begin = (int)word, items = _items, chunk = _chunk;
             ParallelJob? job = _job;
-            if (begin >= items) return;
+            if (begin >= items || begin >= FirstItem(share + 1, items, chunk)) return;
             int end = Math.Min(begin + chunk, items);
-            if (Interlocked.CompareExchange(ref _word, (word & ~0xFFFFFFFFL) | (uint)end, word) != word) continue;
+            if (Interlocked.CompareExchange(ref shared, (word & ~0xFFFFFFFFL) | (uint)end, word) != word) continue;
             ExecuteChunk(job!, begin, end, worker);
             if (Interlocked.Add(ref _itemsDone, end - begin) == items && Volatile.Read(ref _callerParked) != 0) ReleaseCaller();
         }
@@ -199,5 +227,14 @@ internal sealed class ForkJoinPool : IDisposable
     private void ReleaseCaller()
     {
         if (Interlocked.Exchange(ref _callerParked, 0) == 1) _joined.Release();
+    }
+
+    /// <summary>A cache line of its own, and the one that the prefetcher brings with it.</summary>
+    [StructLayout(LayoutKind.Explicit, Size = 128)]
+    private struct Share
+    {
+        /// <summary>(epoch &lt;&lt; 32) | next item.</summary>
+        [FieldOffset(0)]
+        public long Word;
     }
 }
