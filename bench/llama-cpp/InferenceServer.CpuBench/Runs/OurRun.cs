@@ -24,6 +24,7 @@ internal static class OurRun
             Model = new ModelOptions { Path = path, Device = "cpu" },
             Cpu = new CpuOptions { Threads = threads },
             Kv = new KvOptions { Memory = KvBytes },
+            Scheduler = new SchedulerOptions { DecodeSlowdown = 0 }, // all sequences begin together, as in llama-batched-bench
         };
         long loading = Stopwatch.GetTimestamp();
         LoadedModel model;
