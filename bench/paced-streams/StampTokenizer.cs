@@ -20,7 +20,7 @@ internal sealed class StampTokenizer(PacedRunner runner) : ITokenizer, IDetokeni
 
     public int? FindToken(string content) => null;
 
-    public IDetokenizer CreateDetokenizer(bool skipSpecial) => this; // holds no state
+    public IDetokenizer CreateDetokenizer(bool skipSpecial, ReadOnlySpan<int> before = default) => this; // holds no state
 
     public string Append(int token) => runner.TextOf(token);
 

@@ -40,12 +40,15 @@ public interface ITokenizer
     int? FindToken(string content);
 
     /// <summary>A decoder that takes one token at a time. Not thread-safe; one a choice.</summary>
-    IDetokenizer CreateDetokenizer(bool skipSpecial);
+    /// <param name="skipSpecial">Special tokens read as nothing.</param>
+    /// <param name="before">What its tokens continue, a prompt: a space that only the beginning of a text loses stays, and a character begun here is finished there.</param>
+    IDetokenizer CreateDetokenizer(bool skipSpecial, ReadOnlySpan<int> before = default);
 }
 
 /// <summary>
 /// Incremental decoding: the concatenation of everything returned equals <see cref="ITokenizer.Decode"/> of all tokens at once,
-/// however they are split, and no returned string ends inside a character.
+/// however they are split, and no returned string ends inside a character. Behind a prompt it is what <see cref="ITokenizer.Decode"/>
+/// of prompt and tokens has beyond the text that was certain with the prompt.
 /// </summary>
 public interface IDetokenizer
 {

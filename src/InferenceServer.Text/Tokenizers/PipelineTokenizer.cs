@@ -87,7 +87,12 @@ internal sealed class PipelineTokenizer : ITokenizer
 
     public int? FindToken(string content) => _tokens.Find(content);
 
-    public IDetokenizer CreateDetokenizer(bool skipSpecial) => new Detokenizer(_tokens, skipSpecial);
+    public IDetokenizer CreateDetokenizer(bool skipSpecial, ReadOnlySpan<int> before = default)
+    {
+        Detokenizer detokenizer = new(_tokens, skipSpecial);
+        detokenizer.Continue(before);
+        return detokenizer;
+    }
 
     /// <summary>Encodes what stands between two tokens that were found in the raw text.</summary>
     private void EncodeGap(string text, int start, int end, EncodeOptions options, ModelSink sink)

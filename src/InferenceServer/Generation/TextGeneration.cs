@@ -35,7 +35,7 @@ internal sealed class TextGeneration : IDisposable
         _endTokens = request.IgnoreEndOfSequence ? request.StopTokens : [.. model.EndTokens, .. request.StopTokens];
         _choices = new ChoiceText[request.Choices];
         for (int i = 0; i < _choices.Length; i++)
-            _choices[i] = new ChoiceText(model.Tokenizer.CreateDetokenizer(request.SkipSpecialTokens), new StopStringMatcher(request.StopStrings, request.IncludeStopString));
+            _choices[i] = new ChoiceText(model.Tokenizer.CreateDetokenizer(request.SkipSpecialTokens, promptTokens), new StopStringMatcher(request.StopStrings, request.IncludeStopString));
         _running = running;
         running?.Add(this);
     }

@@ -26,7 +26,8 @@ public sealed class GgufServingTests : IDisposable
             string prompt = row.GetProperty("prompt").GetString()!, whole = row.GetProperty("greedy_text").GetString()!;
             using HttpResponseMessage response = await http.PostAsJsonAsync("/v1/completions", new { model = "stories260K-f32", prompt, temperature = 0, max_tokens = 60, ignore_eos = true }, cancellation);
             string text = (await response.Content.ReadFromJsonAsync<JsonElement>(cancellation)).GetProperty("choices")[0].GetProperty("text").GetString()!;
-            Assert.StartsWith(text.TrimStart(), whole[prompt.Length..].TrimStart(), StringComparison.Ordinal); // the detokenizer drops a text's first space
+            Assert.NotEqual("", text);
+            Assert.StartsWith(text, whole[prompt.Length..], StringComparison.Ordinal); // a continuation keeps the space it begins with
         }
     }
 

@@ -55,7 +55,12 @@ internal sealed class ByteTokenizer : ITokenizer
 
     public int? FindToken(string content) => Array.IndexOf(Special, content) is >= 0 and var i ? 256 + i : null;
 
-    public IDetokenizer CreateDetokenizer(bool skipSpecial) => new Detokenizer(this, skipSpecial);
+    public IDetokenizer CreateDetokenizer(bool skipSpecial, ReadOnlySpan<int> before = default)
+    {
+        Detokenizer detokenizer = new(this, skipSpecial);
+        foreach (int token in before) detokenizer.Append(token);
+        return detokenizer;
+    }
 
     private sealed class Detokenizer(ByteTokenizer tokenizer, bool skipSpecial) : IDetokenizer
     {

@@ -1,4 +1,5 @@
 using System.Text.Json;
+using InferenceServer.Core.Requests;
 using InferenceServer.Tests.Fakes;
 
 namespace InferenceServer.Tests.Http;
@@ -103,6 +104,24 @@ public class CompletionTests
         Assert.Equal("ab", first.GetProperty("text").GetString());
         JsonElement second = JsonDocument.Parse(events[1]).RootElement.GetProperty("choices")[0];
         Assert.Equal([2], second.GetProperty("logprobs").GetProperty("text_offset").EnumerateArray().Select(o => o.GetInt32()));
+    }
+
+    [Theory]
+    [InlineData(",\"echo\":true", "x€")]
+    [InlineData("", "€")]
+    [InlineData(",\"echo\":true,\"max_tokens\":0", "x\uFFFD")]
+    public async Task A_character_that_a_prompt_of_ids_begins_is_finished_by_the_completion(string fields, string expected)
+    {
+        await using TestServer server = await TestServer.StartAsync();
+        server.Engine.Script = g =>
+        {
+            if (g.Request.MaxTokens > 0) g.Token(0, 0xAC);
+            g.FinishChoice(0, FinishReason.Length);
+            g.Finish();
+            return Task.CompletedTask;
+        };
+        JsonElement answer = await server.JsonAsync(Path, $"{{\"prompt\":[120,226,130]{fields}}}");
+        Assert.Equal(expected, answer.GetProperty("choices")[0].GetProperty("text").GetString());
     }
 
     private static IEnumerable<JsonElement> Choices(JsonElement answer) => answer.GetProperty("choices").EnumerateArray();

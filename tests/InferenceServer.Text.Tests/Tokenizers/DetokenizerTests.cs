@@ -34,6 +34,20 @@ public sealed class DetokenizerTests
         CheckRandomTokens(TestFiles.Load(row["file"]!), rounds: 300);
     }
 
+    [Theory]
+    [InlineData("<s>", "▁there", "there")] // nothing is written yet, so that this is where the text begins
+    [InlineData("<s> ▁Once ▁upon ▁a ▁time", "▁there", " there")]
+    [InlineData("<s> ▁Once ▁upon ▁a ▁time", ",", ",")]
+    [InlineData("<s> ▁[ INST ] ▁Hi ▁[ / INST ]", "▁Hello", " Hello")] // a template's end is text as well
+    [InlineData("▁Once </s>", "▁there", " there")]
+    [InlineData("▁price ▁ <0xE2> <0x82>", "<0xAC>", "€")]
+    public void What_continues_a_prompt_keeps_its_space(string prompt, string token, string expected)
+    {
+        ITokenizer tokenizer = TestFiles.Tokenizer("llama2");
+        int[] before = [.. prompt.Split(' ').Select(content => tokenizer.FindToken(content)!.Value)];
+        Assert.Equal(expected, tokenizer.CreateDetokenizer(skipSpecial: true, before).Append(tokenizer.FindToken(token)!.Value));
+    }
+
     [Fact]
     public void Spaces_at_the_end_that_the_decoder_strips_are_held_until_they_are_known_to_be_the_end()
     {
@@ -95,15 +109,24 @@ public sealed class DetokenizerTests
             // Half of the rounds draw from the first ids, where bytes and special tokens are.
             int limit = round % 2 == 0 ? known.Length : Math.Min(known.Length, 300);
             int[] ids = [.. Enumerable.Range(0, random.Next(12)).Select(_ => known[random.Next(limit)])];
+            int prompt = random.Next(ids.Length + 1);
             foreach (bool skipSpecial in new[] { true, false })
-                Assert.Equal($"{Seed}/{round} {tokenizer.Decode(ids, skipSpecial)}", $"{Seed}/{round} {Incrementally(tokenizer, ids, skipSpecial)}");
+            {
+                string whole = $"{Seed}/{round} {tokenizer.Decode(ids, skipSpecial)}";
+                Assert.Equal(whole, $"{Seed}/{round} {Incrementally(tokenizer, ids, skipSpecial)}");
+                Assert.Equal(whole, $"{Seed}/{round} {Certain(tokenizer, ids[..prompt], skipSpecial)}{Incrementally(tokenizer, ids[prompt..], skipSpecial, ids[..prompt])}");
+            }
         }
     }
 
-    private static string Incrementally(ITokenizer tokenizer, int[] ids, bool skipSpecial)
+    /// <summary>The text of a prompt but for what its end leaves open.</summary>
+    private static string Certain(ITokenizer tokenizer, int[] ids, bool skipSpecial) =>
+        string.Concat(ids.Select(tokenizer.CreateDetokenizer(skipSpecial).Append));
+
+    private static string Incrementally(ITokenizer tokenizer, int[] ids, bool skipSpecial, int[]? before = null)
     {
         StringBuilder text = new();
-        IDetokenizer detokenizer = tokenizer.CreateDetokenizer(skipSpecial);
+        IDetokenizer detokenizer = tokenizer.CreateDetokenizer(skipSpecial, before);
         foreach (int id in ids)
             text.Append(detokenizer.Append(id));
         return text.Append(detokenizer.Flush()).ToString();

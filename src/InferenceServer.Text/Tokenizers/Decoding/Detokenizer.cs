@@ -14,6 +14,19 @@ internal sealed class Detokenizer(TokenTable tokens, bool skipSpecial) : IDetoke
     private int? _waiting;
     private bool _hasBegun;
 
+    /// <summary>
+    /// Goes on behind a text of these tokens. Its beginning decides what is stripped there, its end which character is unfinished and which
+    /// token waits; what lies between changes nothing and is passed over, so that the cost is the same for any prompt.
+    /// </summary>
+    public void Continue(ReadOnlySpan<int> before)
+    {
+        int at = 0;
+        while (at < before.Length && !(_hasBegun && _leadingLeft == 0))
+            Append(before[at++]);
+        for (at = Math.Max(at, EndOf(before)); at < before.Length; at++)
+            Append(before[at]);
+    }
+
     public string Append(int token)
     {
         if (tokens.IsSilent(token, skipSpecial))
@@ -33,6 +46,20 @@ internal sealed class Detokenizer(TokenTable tokens, bool skipSpecial) : IDetoke
         text += Strip(ToText([], flush: true));
         _trailingHeld = 0; // what is held is exactly what the end of the text loses
         return text;
+    }
+
+    /// <summary>
+    /// Where the tokens begin on which all that follows depends: the one that may wait, and before it as many bytes as an unfinished
+    /// character and the spaces that the end of the text loses can have.
+    /// </summary>
+    private int EndOf(ReadOnlySpan<int> before)
+    {
+        const int MostBytes = 3; // of an unfinished character, or of a UTF-16 code unit
+        int at = before.Length, bytes = -1;
+        for (; at > 0 && bytes < MostBytes * (1 + _edges.Stop); at--)
+            if (!tokens.IsSilent(before[at - 1], skipSpecial))
+                bytes = bytes < 0 ? 0 : bytes + tokens.Middle(before[at - 1]).Length;
+        return at;
     }
 
     private string Write(int token, bool isLast)
