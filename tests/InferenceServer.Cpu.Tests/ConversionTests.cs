@@ -1,5 +1,7 @@
 using System.Buffers.Binary;
+using System.Runtime.InteropServices;
 using InferenceServer.Core.Compute;
+using InferenceServer.Cpu.Handles;
 using InferenceServer.Cpu.Ops;
 using InferenceServer.Cpu.Tests.Plain;
 
@@ -28,6 +30,58 @@ public sealed class ConversionTests
             ushort found = Conversion.ToBf16(value);
             double error = Math.Abs((double)Widen(found) - value);
             foreach (int neighbour in new[] { -1, 1 }) Assert.False(Math.Abs((double)Widen((ushort)(found + neighbour)) - value) < error, $"{value:R} became {found:X4}");
+        }
+    }
+
+    /// <summary>Every bit pattern, at every place in a vector and behind the last whole one.</summary>
+    [Theory]
+    [InlineData(ElementType.BF16)]
+    [InlineData(ElementType.F16)]
+    public void Vectors_widen_as_one_number_is_widened(ElementType type)
+    {
+        for (int length = 1; length <= 49; length += 6)
+        {
+            float[] values = new float[length];
+            for (int first = 0; first < 65536; first += length)
+            {
+                ushort[] stored = [.. Enumerable.Range(first, length).Select(bits => (ushort)bits)];
+                HostValues.Widen(MemoryMarshal.AsBytes(stored.AsSpan()), type, values);
+                for (int i = 0; i < length; i++)
+                    Assert.Equal(BitConverter.SingleToUInt32Bits(PlainConversion.Widen(stored[i], type)), BitConverter.SingleToUInt32Bits(values[i]));
+            }
+        }
+    }
+
+    [Fact]
+    public void Vectors_of_bf16_are_the_plain_loops()
+    {
+        Random random = new(6);
+        for (int round = 0; round < 4000; round++)
+        {
+            float[] values = [.. Enumerable.Range(0, random.Next(1, 70)).Select(_ => BitConverter.UInt32BitsToSingle((uint)random.NextInt64(1L << 32)))];
+            Assert.Equal(values.Select(PlainConversion.ToBf16), MemoryMarshal.Cast<byte, ushort>(Convert(values, ElementType.BF16)).ToArray());
+        }
+    }
+
+    /// <summary>Blocks of like sizes, of any bits at all, of ties and halves, of zeros of either sign, of what is too small for a scale.</summary>
+    [Theory]
+    [InlineData(ElementType.Q8)]
+    [InlineData(ElementType.Q4)]
+    public void Vectors_of_blocks_are_the_plain_loops(ElementType type)
+    {
+        Random random = new(7);
+        Func<float>[] kinds =
+        [
+            () => random.NextSingle() * 2 - 1, () => BitConverter.UInt32BitsToSingle((uint)random.NextInt64(1L << 32)), () => random.Next(-127, 128) / 2f,
+            () => random.Next(2) == 0 ? 0f : -0f, () => random.Next(-9, 10), () => (random.NextSingle() - 0.5f) * 1e-38f, () => random.Next(-200, 200) * float.Epsilon,
+        ];
+        for (int round = 0; round < 20_000; round++)
+        {
+            float[] values = [.. Enumerable.Range(0, 32).Select(_ => kinds[round % kinds.Length]())];
+            byte[] expected = type == ElementType.Q8 ? PlainConversion.ToQ8(values) : PlainConversion.ToQ4(values), found = Convert(values, type);
+            bool isNaN = Half.IsNaN(BinaryPrimitives.ReadHalfLittleEndian(expected)) && Half.IsNaN(BinaryPrimitives.ReadHalfLittleEndian(found));
+            Assert.True(isNaN ? found.AsSpan(2).SequenceEqual(expected.AsSpan(2)) : found.AsSpan().SequenceEqual(expected), // which NaN of several the scale has says nothing
+                $"round {round}: {System.Convert.ToHexString(expected)} became {System.Convert.ToHexString(found)} of {string.Join(' ', values)}");
         }
     }
 
