@@ -1,4 +1,5 @@
 using System.CommandLine;
+using System.Text.Json;
 using InferenceServer.CpuBench;
 using InferenceServer.CpuBench.Model;
 using InferenceServer.CpuBench.Peer;
@@ -60,6 +61,24 @@ compare.SetAction(parsed => Guard(() =>
     Report(parsed, file);
 }));
 
+Option<string> stored = new("--formats") { Description = "Weight formats, separated by commas.", HelpName = "NAMES", DefaultValueFactory = _ => "q8_0,q4_0,f16" };
+Option<string> weights = new("--weights") { Description = "What float weights become, as the server's option.", HelpName = "NAME", DefaultValueFactory = _ => "as-stored" };
+Option<int> loads = new("--rounds") { Description = "Of each format.", HelpName = "COUNT", DefaultValueFactory = _ => 6 };
+Command load = new("load", "How long our loads take, and how much memory.") { stored, weights, threads, loads, snapshot, folder, shape, llamaCpp };
+load.SetAction(parsed => Guard(() => Snapshot.Write(parsed.GetValue(snapshot), null,
+    LoadRun.Rounds(FilesOf(parsed, stored), parsed.GetValue(loads), parsed.GetValue(threads), parsed.GetRequiredValue(weights), Console.Error))));
+
+Command loadOnce = new(LoadRun.Once, "One load: a line of JSON.") { model, weights, threads };
+loadOnce.SetAction(parsed => Guard(() =>
+    Console.Out.WriteLine(JsonSerializer.Serialize(LoadRun.MeasureAsync(parsed.GetRequiredValue(model), parsed.GetValue(threads), parsed.GetRequiredValue(weights)).GetAwaiter().GetResult()))));
+
+Command warmth = new("warmth", "Whether the first steps behind a load are as fast as later ones.") { stored, threads, loads, snapshot, folder, shape, llamaCpp };
+warmth.SetAction(parsed => Guard(() => Snapshot.Write(parsed.GetValue(snapshot), null, WarmthRun.Rounds(FilesOf(parsed, stored), parsed.GetValue(loads), parsed.GetValue(threads), Console.Error))));
+
+Command warmthOnce = new(WarmthRun.Once, "One such run: a line of JSON.") { model, threads };
+warmthOnce.SetAction(parsed => Guard(() =>
+    Console.Out.WriteLine(JsonSerializer.Serialize(WarmthRun.MeasureAsync(parsed.GetRequiredValue(model), parsed.GetValue(threads)).GetAwaiter().GetResult()))));
+
 Option<string> served = new("--formats") { Description = "Weight formats, separated by commas.", HelpName = "NAMES", DefaultValueFactory = _ => "q4_k_m" };
 Option<int> requests = new("--requests") { Description = "Of a run.", HelpName = "COUNT", DefaultValueFactory = _ => 32 };
 Option<string> server = new("--server") { Description = "More options of our server, separated by spaces.", HelpName = "OPTIONS", DefaultValueFactory = _ => "" };
@@ -99,7 +118,7 @@ interference.SetAction(parsed => Guard(() =>
 Command report = new("report", "The table of the runs that a file holds.") { runs, snapshot, llamaCpp };
 report.SetAction(parsed => Guard(() => Report(parsed, parsed.GetValue(runs) ?? throw new BenchException("Say which file: --runs FILE."))));
 
-RootCommand root = new("Our CPU engine beside llama.cpp on the same GGUF file. bench/llama-cpp/run.sh calls this.") { makeModel, theirs, ours, bandwidth, compare, http, interference, report };
+RootCommand root = new("Our CPU engine beside llama.cpp on the same GGUF file. bench/llama-cpp/run.sh calls this.") { makeModel, theirs, ours, bandwidth, compare, http, interference, report, load, loadOnce, warmth, warmthOnce };
 return root.Parse(args).Invoke();
 
 static IEnumerable<WeightFormat> FormatsOf(ParseResult parsed, Option<string> option) => parsed.GetRequiredValue(option).Split(',').Select(WeightFormat.Find).ToList();
@@ -107,6 +126,9 @@ static IEnumerable<WeightFormat> FormatsOf(ParseResult parsed, Option<string> op
 IEnumerable<WeightFormat> Formats(ParseResult parsed) => FormatsOf(parsed, formats);
 
 IEnumerable<BenchCase> Cases(ParseResult parsed) => parsed.GetRequiredValue(cases).Split(',').Select(BenchCase.Find).ToList();
+
+IReadOnlyList<(WeightFormat Format, string Path)> FilesOf(ParseResult parsed, Option<string> option) =>
+    [.. FormatsOf(parsed, option).Select(format => (format, Files(parsed).Ensure(format, Console.Error)))];
 
 ModelFiles Files(ParseResult parsed) => new(parsed.GetRequiredValue(folder), LlamaShape.Find(parsed.GetRequiredValue(shape)), parsed.GetValue(llamaCpp) is null ? null : Peer(parsed));
 

@@ -3,6 +3,7 @@ using InferenceServer.CpuBench.Peer;
 using InferenceServer.CpuBench.Reports;
 using InferenceServer.CpuBench.Runs;
 using InferenceServer.CpuBench.Servers;
+using InferenceServer.Tests.EndToEnd;
 
 namespace InferenceServer.Tests.Bench;
 
@@ -96,6 +97,17 @@ public class CpuBenchTests
 
     [Fact]
     public void The_probe_reads_what_it_wrote() => Assert.True(BandwidthProbe.Measure(threads: 2, bytes: 16 << 20) > 0);
+
+    [Fact]
+    public async Task A_load_and_the_steps_behind_it_are_measured()
+    {
+        LoadRun load = await LoadRun.MeasureAsync(TestModels.Demo, threads: 1, "q8");
+        Assert.True(load.Seconds > 0 && load.SteadyBytes > 0 && load.PeakBytes >= load.SteadyBytes, load.ToString());
+        WarmthRun warmth = await WarmthRun.MeasureAsync(TestModels.Demo, threads: 1);
+        Assert.True(warmth is { EarlyMs: > 0, LateMs: > 0 }, warmth.ToString());
+        Assert.Equal(warmth.EarlyMs / warmth.LateMs, warmth.Ratio);
+        Assert.Contains("there are as-stored", Assert.Throws<BenchException>(() => OurModel.Precision("q5")).Message);
+    }
 
     private static BenchRun Ours(double rate) => new()
     {

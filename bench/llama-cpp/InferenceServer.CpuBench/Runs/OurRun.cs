@@ -1,9 +1,6 @@
 using System.Diagnostics;
 using InferenceServer.Core.Requests;
 using InferenceServer.Hosting;
-using InferenceServer.Hosting.Devices;
-using InferenceServer.Options;
-using Microsoft.Extensions.Logging.Abstractions;
 
 namespace InferenceServer.CpuBench.Runs;
 
@@ -19,25 +16,7 @@ internal static class OurRun
     /// <param name="path">A GGUF file or a Hugging Face folder.</param>
     public static async Task<BenchRun> MeasureAsync(string path, string format, BenchCase @case, int threads)
     {
-        ServerOptions options = new()
-        {
-            Model = new ModelOptions { Path = path, Device = "cpu" },
-            Cpu = new CpuOptions { Threads = threads },
-            Kv = new KvOptions { Memory = KvBytes },
-            Scheduler = new SchedulerOptions { DecodeSlowdown = 0 }, // all sequences begin together, as in llama-batched-bench
-        };
-        long loading = Stopwatch.GetTimestamp();
-        LoadedModel model;
-        try
-        {
-            model = await ModelLoader.LoadAsync(ServedSource.Resolve(options.Model), options, new CpuDevice(), observer: null, NullLogger.Instance, CancellationToken.None);
-        }
-        catch (StartupException e)
-        {
-            throw new BenchException(e.Message);
-        }
-
-        double loadSeconds = Stopwatch.GetElapsedTime(loading).TotalSeconds;
+        (LoadedModel model, double loadSeconds) = await OurModel.LoadAsync(path, threads, KvBytes);
         await using (model)
         {
             Case measured = new(model.Served.Engine, model.Served.VocabularySize, @case);
