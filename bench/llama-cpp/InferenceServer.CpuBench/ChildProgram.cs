@@ -13,17 +13,18 @@ internal sealed record ProgramResult(int ExitStatus, string Output, string Error
 internal static class ChildProgram
 {
     /// <summary>This program once more, in a process of its own.</summary>
-    public static ProgramResult RunSelf(IReadOnlyList<string> arguments, TimeSpan limit)
+    public static ProgramResult RunSelf(IReadOnlyList<string> arguments, TimeSpan limit, IReadOnlyDictionary<string, string>? environment = null)
     {
         string host = Environment.ProcessPath ?? throw new BenchException("This platform does not say where this program is.");
         bool isHost = Path.GetFileNameWithoutExtension(host).Equals("dotnet", StringComparison.OrdinalIgnoreCase); // started as "dotnet FILE.dll"
-        return Run(host, isHost ? [typeof(ChildProgram).Assembly.Location, .. arguments] : arguments, limit);
+        return Run(host, isHost ? [typeof(ChildProgram).Assembly.Location, .. arguments] : arguments, limit, environment);
     }
 
     /// <exception cref="BenchException">It took longer than the limit; it was stopped.</exception>
-    public static ProgramResult Run(string path, IReadOnlyList<string> arguments, TimeSpan limit)
+    public static ProgramResult Run(string path, IReadOnlyList<string> arguments, TimeSpan limit, IReadOnlyDictionary<string, string>? environment = null)
     {
         ProcessStartInfo start = new(path, arguments) { RedirectStandardOutput = true, RedirectStandardError = true };
+        foreach ((string name, string value) in environment ?? new Dictionary<string, string>()) start.Environment[name] = value;
         using Process process = Process.Start(start) ?? throw new BenchException($"'{path}' did not start.");
         Task<string> output = process.StandardOutput.ReadToEndAsync(), errors = process.StandardError.ReadToEndAsync();
         if (!process.WaitForExit(limit))

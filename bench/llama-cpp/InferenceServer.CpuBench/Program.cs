@@ -47,11 +47,13 @@ Option<int> rounds = new("--rounds") { Description = "Of both sides, for each fo
 Option<string?> runs = new("--runs") { Description = "Append each run to this file as a line of JSON, and take what is in it into the table.", HelpName = "FILE" };
 Option<string?> snapshot = new("--snapshot") { Description = "Also write the table to this file.", HelpName = "FILE" };
 Option<string> flashChoice = new("--fa") { Description = "llama.cpp's flash attention: on, off, or auto to try both and keep the faster.", HelpName = "on|off|auto", DefaultValueFactory = _ => "auto" };
-Command compare = new("compare", "Both sides in turn, then the table of ratios.") { formats, cases, threads, rounds, flashChoice, runs, snapshot, folder, shape, llamaCpp };
+Option<string> instructionSet = new("--instruction-set") { Description = "Of our side: one of " + string.Join(", ", OurInstructionSet.All.Select(s => s.Name)) + ". Name a llama.cpp built for the same.", HelpName = "NAME", DefaultValueFactory = _ => OurInstructionSet.Native.Name };
+Command compare = new("compare", "Both sides in turn, then the table of ratios.") { formats, cases, threads, instructionSet, rounds, flashChoice, runs, snapshot, folder, shape, llamaCpp };
 compare.SetAction(parsed => Guard(() =>
 {
     string file = RunsPath(parsed);
-    Comparison comparison = new(Peer(parsed), Files(parsed), LlamaShape.Find(parsed.GetRequiredValue(shape)), parsed.GetValue(threads), parsed.GetValue(rounds),
+    OurInstructionSet set = OurInstructionSet.Find(parsed.GetRequiredValue(instructionSet));
+    Comparison comparison = new(Peer(parsed), Files(parsed), LlamaShape.Find(parsed.GetRequiredValue(shape)), set, parsed.GetValue(threads), parsed.GetValue(rounds),
         parsed.GetRequiredValue(flashChoice), run => RunFile.Append(file, run), Console.Error);
     foreach (WeightFormat format in Formats(parsed))
     {

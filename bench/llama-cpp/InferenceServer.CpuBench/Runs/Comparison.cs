@@ -8,8 +8,10 @@ namespace InferenceServer.CpuBench.Runs;
 /// Format by format and case by case, our process and theirs in turn, so that a machine whose speed drifts is as fast for one as for the other.
 /// llama.cpp's flash attention is tried both ways before, and the faster way is kept.
 /// </summary>
+/// <param name="instructionSet">Of our side; theirs is as it was built.</param>
 /// <param name="flash">"on", "off", or "auto" for the faster.</param>
-internal sealed class Comparison(LlamaCppFolder peer, ModelFiles files, LlamaShape shape, int threads, int rounds, string flash, Action<BenchRun> record, TextWriter progress)
+internal sealed class Comparison(
+    LlamaCppFolder peer, ModelFiles files, LlamaShape shape, OurInstructionSet instructionSet, int threads, int rounds, string flash, Action<BenchRun> record, TextWriter progress)
 {
     private static readonly string[] Flags = ["on", "off"];
     private static readonly TimeSpan Limit = TimeSpan.FromMinutes(10);
@@ -35,9 +37,10 @@ internal sealed class Comparison(LlamaCppFolder peer, ModelFiles files, LlamaSha
     {
         double? before = Bandwidth(@case);
         ProgramResult result = ChildProgram.RunSelf(
-            ["ours", "--model", file, "--formats", format.Name, "--cases", @case.Name, "--threads", threads.ToString(CultureInfo.InvariantCulture)], Limit);
+            ["ours", "--model", file, "--formats", format.Name, "--cases", @case.Name, "--threads", threads.ToString(CultureInfo.InvariantCulture)], Limit, instructionSet.Environment);
         if (result.ExitStatus != 0) throw new BenchException($"Our side of {format}, {@case} ended with {result.ExitStatus}: {result.LastErrors}");
         BenchRun run = BenchRun.Parse(result.Output.Trim()) with { WeightBytes = new FileInfo(file).Length };
+        if (instructionSet != OurInstructionSet.Native) run = run with { Flags = $"{run.Flags} --instruction-set {instructionSet.Name}" };
         return before is not { } read ? run : run with
         {
             WeightBytesRead = run.WeightBytes - shape.EmbeddingBytes(format),
