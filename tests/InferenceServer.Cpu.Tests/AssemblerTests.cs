@@ -51,6 +51,41 @@ public sealed class AssemblerTests
     }
 
     [Fact]
+    public void Instructions_of_256_bits_are_encoded_as_an_assembler_does()
+    {
+        Check("C57C10641620", code => code.Load256(12, new Address(Gp.Rsi, 32, Gp.Rdx, 1)));
+        Check("C4417C118F80010000", code => code.Store256(new Address(Gp.R15, 384), 9));
+        Check("C5E5EFDB", code => code.Zero256(3));
+        Check("C505DBEC", code => code.And256(13, 15, 4));
+        Check("C4411DDBA7A0010000", code => code.And256(12, 12, new Address(Gp.R15, 416)));
+        Check("C4413DEBC6", code => code.Or256(8, 8, 14));
+        Check("C505EF4E40", code => code.Xor256(9, 15, new Address(Gp.Rsi, 64)));
+        Check("C4C11D71D404", code => code.ShiftRight16By256(12, 12, 4));
+        Check("C58D71F203", code => code.ShiftLeft16By256(14, 2, 3));
+        Check("C4C10572F707", code => code.ShiftLeft32By256(15, 15, 7));
+        Check("C4027D58B44AFC010000", code => code.Broadcast256(14, new Address(Gp.R10, 508, Gp.R9, 2)));
+        Check("C5796EF8C4427D58FF", code => code.Broadcast256(15, Gp.Rax));
+        Check("C4421D04FE", code => code.MultiplyBytes256(15, 12, 14));
+        Check("C4C175F58F80010000", code => code.MultiplyPairs256(1, 1, new Address(Gp.R15, 384)));
+        Check("C44115F5EE", code => code.MultiplyPairs256(13, 13, 14));
+        Check("C4421D08E8", code => code.Sign256(13, 12, 8));
+        Check("C4427D1CD0", code => code.Absolute256(10, 8));
+        Check("C44125FDDF", code => code.AddInt16By256(11, 11, 15));
+        Check("C4C16DFED5", code => code.AddInt32By256(2, 2, 13));
+        Check("C5FC5BFF", code => code.Int32ToFloat256(7, 7));
+        Check("C4627D13A600040000", code => code.HalfToFloat256(12, new Address(Gp.Rsi, 1024)));
+        Check("C4627D31AE20020000", code => code.WidenUnsignedBytes256(13, new Address(Gp.Rsi, 544)));
+        Check("C4627D216510", code => code.WidenSignedBytes256(12, new Address(Gp.Rbp, 16)));
+        Check("C4411C59FE", code => code.Multiply256(15, 12, 14));
+        Check("C4C26DB8E7", code => code.MultiplyAdd256(4, 2, 15));
+        Check("C4C205A8AFA0000000", code => code.MultiplyAndAdd256(5, 15, new Address(Gp.R15, 160)));
+        Check("C4C215BCEE", code => code.MultiplySubtract256(5, 13, 14));
+        Check("C4421D50DE", code => code.DotBytes256(11, 12, 14, avx512: false));
+        Check("62521D2850DE", code => code.DotBytes256(11, 12, 14, avx512: true));
+        Check("4981E7E0FFFFFF", code => code.AlignDown(Gp.R15, 32));
+    }
+
+    [Fact]
     public void A_jump_back_counts_from_its_own_end()
     {
         Assembler code = new();

@@ -119,12 +119,12 @@ internal sealed partial class Assembler
         Memory(register, address, unit);
     }
 
-    /// <summary>Register bits are stored inverted. Vector length is 512; no mask.</summary>
-    private void EvexPrefix(Map map, Prefix prefix, int register, int second, int x, int b, bool broadcast)
+    /// <summary>Register bits are stored inverted. Vector length is 2 for 512, 1 for 256; no mask.</summary>
+    private void EvexPrefix(Map map, Prefix prefix, int register, int second, int x, int b, bool broadcast, int length = 2)
     {
         _code.Add(0x62);
         _code.Add((byte)((~register >> 3 & 1) << 7 | (~x & 1) << 6 | (~b & 1) << 5 | (~register >> 4 & 1) << 4 | (int)map));
         _code.Add((byte)((~second & 15) << 3 | 4 | (int)prefix));
-        _code.Add((byte)(0x40 | (broadcast ? 0x10 : 0) | (~second >> 4 & 1) << 3));
+        _code.Add((byte)(length << 5 | (broadcast ? 0x10 : 0) | (~second >> 4 & 1) << 3));
     }
 }

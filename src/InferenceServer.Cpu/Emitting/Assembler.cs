@@ -4,7 +4,7 @@ namespace InferenceServer.Cpu.Emitting;
 
 /// <summary>
 /// Writes x86-64 machine code: the few instructions that the kernels need and .NET does not expose (AVX-512 VNNI and BF16, f16 loads) and what
-/// stands around them. Encodings: Intel SDM volume 2, "Instruction format" and "EVEX". Not thread-safe.
+/// stands around them. Encodings: Intel SDM volume 2, "Instruction format", "VEX" and "EVEX". Not thread-safe.
 /// </summary>
 internal sealed partial class Assembler
 {
@@ -47,6 +47,15 @@ internal sealed partial class Assembler
         _code.Add(0x81);
         _code.Add((byte)(0xC0 | ((int)target & 7)));
         Int32(value);
+    }
+
+    /// <summary>To a multiple of a power of two.</summary>
+    public void AlignDown(Gp target, int bytes)
+    {
+        Rex(0, target);
+        _code.Add(0x81);
+        _code.Add((byte)(0xE0 | ((int)target & 7)));
+        Int32(-bytes);
     }
 
     /// <summary>Subtracts 1 and sets the zero flag.</summary>

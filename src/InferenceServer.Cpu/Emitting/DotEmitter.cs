@@ -7,7 +7,7 @@ namespace InferenceServer.Cpu.Emitting;
 internal abstract class DotEmitter
 {
     /// <summary>Registers: 12 running integer sums, 12 results, and what a format needs beside them.</summary>
-    public const int MaxTiles = 12;
+    private const int MaxTiles = 12;
 
     protected const int Weights = 31;
     protected const int Shifted = 30;
@@ -35,6 +35,11 @@ internal abstract class DotEmitter
     private static readonly Gp[] InputBases = [InputBase, Gp.R10, Gp.R11, Gp.Rax];
     private static readonly Gp[] Saved = [Gp.Rbx, Gp.Rbp, Gp.R12, Gp.R13, Gp.R14, Gp.R15];
 
+    /// <summary>Tokens of a kernel for many.</summary>
+    public virtual int MaxTokens => MaxTiles;
+
+    protected virtual bool Fits => Groups * Tokens <= MaxTiles;
+
     /// <summary>Reads weights about as fast as memory gives them.</summary>
     protected bool IsStream => Groups * Tokens <= 2;
 
@@ -55,20 +60,41 @@ internal abstract class DotEmitter
 
     protected virtual int HeaderBytes => 0;
 
+    /// <summary>Groups that a kernel for so many tokens takes at once: enough independent sums for the latency of a product, but one stream for few tokens.</summary>
+    public virtual int GroupsTogether(int tokens) => tokens is > 2 and <= MaxTiles / 2 ? 2 : 1;
+
     /// <summary>Code of System V's calling convention: (DotCall*) -> void.</summary>
     public byte[] Emit(int groups, int tokens)
     {
-        if (groups is not (1 or 2 or 4) || tokens < 1 || groups * tokens > MaxTiles)
-            throw new ArgumentOutOfRangeException(nameof(groups), $"A kernel of {groups} x {tokens} tiles does not fit the registers.");
         (Groups, Tokens) = (groups, tokens);
+        if (groups is not (1 or 2 or 4) || tokens < 1 || !Fits)
+            throw new ArgumentOutOfRangeException(nameof(groups), $"A kernel of {groups} x {tokens} tiles does not fit the registers.");
         Begin();
         EmitLoop();
         StoreResults();
+        EndFrame();
         foreach (Gp register in Saved.Reverse()) Code.Pop(register);
         Code.ZeroUpper();
         Code.Return();
         return Code.ToArray();
     }
+
+    /// <summary>Room on the stack, if a kernel needs any.</summary>
+    protected virtual void BeginFrame()
+    {
+    }
+
+    protected virtual void EndFrame()
+    {
+    }
+
+    protected virtual void ZeroResults()
+    {
+        for (int i = 0; i < Groups * Tokens; i++) Code.Zero(Result(0, i));
+    }
+
+    /// <summary>Sixteen floats.</summary>
+    protected virtual void StoreResult(Address target, int group, int token) => Code.Store(target, Result(group, token));
 
     /// <summary>Constants that the format keeps in registers.</summary>
     protected virtual void EmitConstants()
@@ -99,6 +125,7 @@ internal abstract class DotEmitter
     private void Begin()
     {
         foreach (Gp register in Saved) Code.Push(register);
+        BeginFrame();
         EmitConstants();
         Code.Move(WeightBase, new Address(Call, DotCall.WeightsOffset));
         Code.Move(GroupStride, new Address(Call, DotCall.GroupStrideOffset));
@@ -119,7 +146,7 @@ internal abstract class DotEmitter
             Code.Add(InputBases[i], InputStride);
         }
 
-        for (int i = 0; i < Groups * Tokens; i++) Code.Zero(Result(0, i));
+        ZeroResults();
     }
 
     private void EmitLoop()
@@ -181,7 +208,7 @@ internal abstract class DotEmitter
         Code.Move(GroupStride, new Address(Call, DotCall.OutputStrideOffset));
         for (int token = 0; token < Tokens; token++)
         {
-            for (int group = 0; group < Groups; group++) Code.Store(new Address(WeightBase, group * 64), Result(group, token));
+            for (int group = 0; group < Groups; group++) StoreResult(new Address(WeightBase, group * 64), group, token);
             Code.Add(WeightBase, GroupStride);
         }
     }

@@ -21,13 +21,13 @@ internal sealed unsafe class EmittedQuantizedFormat(QuantizedLayout layout, Emit
 }
 
 /// <summary>BF16 and F16 multiplied by emitted code. Padding columns are zeros up to a multiple of 16.</summary>
-internal sealed unsafe class EmittedHalfFormat(ElementType type, EmittedKernels kernels) : WeightFormat
+internal sealed unsafe class EmittedHalfFormat(ElementType type, InputForm input, EmittedKernels kernels) : WeightFormat
 {
     private const int Turn = Bf16Emitter.ColumnsPerTurn;
 
     public override ElementType Type => type;
 
-    public override InputForm Input => type == ElementType.BF16 ? InputForm.Bf16 : InputForm.F32;
+    public override InputForm Input => input;
 
     public override long GroupBytes(int columns) => (long)Turns(columns) * Turn * Tile.GroupRows * sizeof(ushort);
 
@@ -59,12 +59,18 @@ internal sealed unsafe class EmittedHalfFormat(ElementType type, EmittedKernels 
 /// <summary>What this machine can run of emitted code, made once for the process.</summary>
 internal static class EmittedFormats
 {
-    private static readonly Lazy<IReadOnlyList<WeightFormat>> Made = new(Create);
+    private static readonly Lazy<IReadOnlyList<WeightFormat>> MadeWide = new(CreateWide), MadeNarrow = new(CreateNarrow), MadeVnni = new(CreateVnni);
 
-    /// <summary>Empty where nothing can be emitted.</summary>
-    public static IReadOnlyList<WeightFormat> All => Made.Value;
+    /// <summary>In 512 bits, with VNNI. Empty where the machine lacks it or nothing can be emitted.</summary>
+    public static IReadOnlyList<WeightFormat> Avx512Vnni => MadeWide.Value;
 
-    private static List<WeightFormat> Create()
+    /// <summary>In 256 bits. Empty likewise.</summary>
+    public static IReadOnlyList<WeightFormat> Avx2 => MadeNarrow.Value;
+
+    /// <summary>In 256 bits, with VNNI. Empty likewise.</summary>
+    public static IReadOnlyList<WeightFormat> AvxVnni => MadeVnni.Value;
+
+    private static List<WeightFormat> CreateWide()
     {
         List<WeightFormat> formats = [];
         if (!MachineFeatures.Avx512Vnni) return formats;
@@ -73,13 +79,46 @@ internal static class EmittedFormats
         AddQuantized(formats, QuantizedLayout.Q4K, static () => new Q45KEmitter(fifthBits: false));
         AddQuantized(formats, QuantizedLayout.Q5K, static () => new Q45KEmitter(fifthBits: true));
         AddQuantized(formats, QuantizedLayout.Q6K, static () => new Q6KEmitter());
-        if (EmittedKernels.TryCreate(static () => new F16Emitter()) is { } f16) formats.Add(new EmittedHalfFormat(ElementType.F16, f16));
-        if (MachineFeatures.Avx512Bf16 && EmittedKernels.TryCreate(static () => new Bf16Emitter()) is { } bf16) formats.Add(new EmittedHalfFormat(ElementType.BF16, bf16));
+        AddHalf(formats, ElementType.F16, InputForm.F32, static () => new F16Emitter());
+        if (MachineFeatures.Avx512Bf16) AddHalf(formats, ElementType.BF16, InputForm.Bf16, static () => new Bf16Emitter());
         return formats;
+    }
+
+    private static List<WeightFormat> CreateNarrow()
+    {
+        List<WeightFormat> formats = [];
+        if (!MachineFeatures.Avx2F16c) return formats;
+        Add256(formats, ByteProducts.Avx2);
+        AddHalf(formats, ElementType.F16, InputForm.F32, static () => new HalfEmitter256(bf16: false));
+        AddHalf(formats, ElementType.BF16, InputForm.F32, static () => new HalfEmitter256(bf16: true));
+        return formats;
+    }
+
+    private static List<WeightFormat> CreateVnni()
+    {
+        List<WeightFormat> formats = [];
+        if (!MachineFeatures.AvxVnni && !MachineFeatures.Avx512VnniVl) return formats;
+        Add256(formats, MachineFeatures.AvxVnni ? ByteProducts.AvxVnni : ByteProducts.Avx512VnniVl);
+        formats.AddRange(Avx2.Where(f => !f.Type.IsQuantized()));
+        return formats;
+    }
+
+    private static void Add256(List<WeightFormat> formats, ByteProducts products)
+    {
+        AddQuantized(formats, QuantizedLayout.Q8, () => new Q8Emitter256(products));
+        AddQuantized(formats, QuantizedLayout.Q4, () => new Q4Emitter256(products));
+        AddQuantized(formats, QuantizedLayout.Q4K, () => new Q4KEmitter256(products));
+        AddQuantized(formats, QuantizedLayout.Q5K, () => new Q5KEmitter256(products));
+        AddQuantized(formats, QuantizedLayout.Q6K, () => new Q6KEmitter256(products));
     }
 
     private static void AddQuantized(List<WeightFormat> formats, QuantizedLayout layout, Func<DotEmitter> emitter)
     {
         if (EmittedKernels.TryCreate(emitter) is { } kernels) formats.Add(new EmittedQuantizedFormat(layout, kernels));
+    }
+
+    private static void AddHalf(List<WeightFormat> formats, ElementType type, InputForm input, Func<DotEmitter> emitter)
+    {
+        if (EmittedKernels.TryCreate(emitter) is { } kernels) formats.Add(new EmittedHalfFormat(type, input, kernels));
     }
 }

@@ -6,36 +6,40 @@ namespace InferenceServer.Cpu.Emitting;
 /// <summary>The emitted kernels of one format, and how a range of groups and tokens is cut into them. Immutable, thread-safe.</summary>
 internal sealed unsafe class EmittedKernels
 {
-    /// <summary>Tokens of a kernel for many.</summary>
-    private const int MaxTokens = DotEmitter.MaxTiles;
-
     /// <summary>Bytes of input, and of weights, that share a second-level cache.</summary>
     private const int CachedInput = 384 << 10;
 
     private const int CachedWeights = 256 << 10;
 
-    private readonly delegate* unmanaged<DotCall*, void>[] _oneGroup = new delegate* unmanaged<DotCall*, void>[MaxTokens + 1];
-    private readonly delegate* unmanaged<DotCall*, void>[] _someGroups = new delegate* unmanaged<DotCall*, void>[MaxTokens + 1];
+    private readonly int _maxTokens;
+    private readonly int[] _groupsTogether; // by tokens
+    private readonly delegate* unmanaged<DotCall*, void>[] _oneGroup;
+    private readonly delegate* unmanaged<DotCall*, void>[] _someGroups;
 
-    private EmittedKernels()
+    private EmittedKernels(int[] groupsTogether)
     {
+        (_maxTokens, _groupsTogether) = (groupsTogether.Length - 1, groupsTogether);
+        _oneGroup = new delegate* unmanaged<DotCall*, void>[groupsTogether.Length];
+        _someGroups = new delegate* unmanaged<DotCall*, void>[groupsTogether.Length];
     }
 
     /// <summary>Null where the system lets no program make code.</summary>
     public static EmittedKernels? TryCreate(Func<DotEmitter> emitter)
     {
         List<byte> code = [];
-        int[] one = new int[MaxTokens + 1], some = new int[MaxTokens + 1];
-        for (int tokens = 1; tokens <= MaxTokens; tokens++)
+        int maxTokens = emitter().MaxTokens;
+        int[] together = new int[maxTokens + 1], one = new int[maxTokens + 1], some = new int[maxTokens + 1];
+        for (int tokens = 1; tokens <= maxTokens; tokens++)
         {
+            together[tokens] = emitter().GroupsTogether(tokens);
             one[tokens] = Append(code, emitter().Emit(1, tokens));
-            if (GroupsTogether(tokens) > 1) some[tokens] = Append(code, emitter().Emit(GroupsTogether(tokens), tokens));
+            if (together[tokens] > 1) some[tokens] = Append(code, emitter().Emit(together[tokens], tokens));
         }
 
         byte* placed = ExecutableMemory.TryPlace(code.ToArray());
         if (placed is null) return null;
-        EmittedKernels kernels = new();
-        for (int tokens = 1; tokens <= MaxTokens; tokens++)
+        EmittedKernels kernels = new(together);
+        for (int tokens = 1; tokens <= maxTokens; tokens++)
         {
             kernels._oneGroup[tokens] = (delegate* unmanaged<DotCall*, void>)(placed + one[tokens]);
             kernels._someGroups[tokens] = (delegate* unmanaged<DotCall*, void>)(placed + some[tokens]);
@@ -43,9 +47,6 @@ internal sealed unsafe class EmittedKernels
 
         return kernels;
     }
-
-    /// <summary>Groups that a kernel for so many tokens takes at once: enough independent sums for the latency of a product, but one stream for few tokens.</summary>
-    public static int GroupsTogether(int tokens) => tokens is > 2 and <= MaxTokens / 2 ? 2 : 1;
 
     /// <summary>
     /// Some groups' weights stay in the second-level cache while a block of tokens passes over them, and the block's input while the groups change.
@@ -55,8 +56,8 @@ internal sealed unsafe class EmittedKernels
     public void Multiply(in LinearTile tile, int turns)
     {
         if (tile.Rows == 0) return;
-        int tiles = (tile.Rows + MaxTokens - 1) / MaxTokens, together = GroupsTogether((tile.Rows + tiles - 1) / tiles);
-        int tilesInBlock = (int)Math.Max(1, CachedInput / (tile.InputStride * MaxTokens));
+        int tiles = (tile.Rows + _maxTokens - 1) / _maxTokens, together = _groupsTogether[(tile.Rows + tiles - 1) / tiles];
+        int tilesInBlock = (int)Math.Max(1, CachedInput / (tile.InputStride * _maxTokens));
         int groupsInBlock = tiles <= tilesInBlock ? tile.Groups : (int)Math.Max(together, CachedWeights / tile.GroupStride / together * together);
         for (int group = 0; group < tile.Groups; group += groupsInBlock)
         {
@@ -96,7 +97,7 @@ internal sealed unsafe class EmittedKernels
             OutputStride = tile.OutputStride * sizeof(float),
             Units = turns,
         };
-        if (groups == GroupsTogether(tokens) && groups > 1) _someGroups[tokens](&call);
+        if (groups == _groupsTogether[tokens] && groups > 1) _someGroups[tokens](&call);
         else
         {
             for (int i = 0; i < groups; i++, call.Weights += tile.GroupStride, call.Output += Tile.GroupRows) _oneGroup[tokens](&call);

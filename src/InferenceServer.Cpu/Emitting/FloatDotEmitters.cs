@@ -43,3 +43,71 @@ internal sealed class F16Emitter : DotEmitter
         }
     }
 }
+
+/// <summary>BF16 or F16 weights in eight lanes times f32 inputs, laid out as for <see cref="Bf16Emitter"/> and <see cref="F16Emitter"/>; column after column.</summary>
+internal sealed class HalfEmitter256(bool bf16) : DotEmitter256
+{
+    private const int WeightsOfHalf = 12; // and the next
+    private const int Activation = 14;
+    private const int OddMask = Temporary256;
+
+    protected override int WeightUnit => F16Emitter.ColumnsPerTurn * 32;
+
+    protected override int InputUnit => F16Emitter.ColumnsPerTurn * 4;
+
+    public override int GroupsTogether(int tokens) => tokens <= MaxTokens / 2 ? 2 : 1;
+
+    protected override void EmitUnit()
+    {
+        for (int column = 0; column < F16Emitter.ColumnsPerTurn; column++)
+        {
+            for (int group = 0; group < Groups; group++)
+            {
+                for (int half = 0; half < 2; half++) Widen(WeightsOfHalf + half, group, column, half);
+                for (int token = 0; token < Tokens; token++)
+                {
+                    Code.Broadcast256(Activation, InputOf(token) + column * 4);
+                    for (int half = 0; half < 2; half++) Code.MultiplyAdd256(ResultOf(group, token, half), WeightsOfHalf + half, Activation);
+                }
+            }
+        }
+    }
+
+    protected override void EmitConstants()
+    {
+        if (!bf16) return;
+        Code.Move(Gp.Rax, 0xFFFF0000);
+        Code.Broadcast256(OddMask, Gp.Rax);
+    }
+
+    protected override void ZeroResults()
+    {
+        for (int i = 0; i < 2 * Groups * Tokens; i++) Code.Zero256(i);
+    }
+
+    protected override void StoreResult(Address target, int group, int token)
+    {
+        for (int half = 0; half < 2; half++) Code.Store256(target + half * Register, ResultOf(group, token, half));
+    }
+
+    private int ResultOf(int group, int token, int half) => 2 * Sum(group, token) + half;
+
+    private void Widen(int target, int group, int column, int half)
+    {
+        if (!bf16)
+        {
+            Code.HalfToFloat256(target, WeightsOf(group) + (column * 32 + half * 16));
+            return;
+        }
+
+        Address pair = WeightsOf(group) + (column / 2 * 64 + half * Register);
+        if (column % 2 == 1)
+        {
+            Code.And256(target, OddMask, pair);
+            return;
+        }
+
+        Code.Load256(target, pair);
+        Code.ShiftLeft32By256(target, target, 16);
+    }
+}

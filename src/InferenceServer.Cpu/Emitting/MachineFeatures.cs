@@ -11,6 +11,16 @@ internal static class MachineFeatures
     /// <summary>vdpbf16ps.</summary>
     public static bool Avx512Bf16 { get; } = Wide && (Leaf7(1).Eax >> 5 & 1) != 0;
 
+    /// <summary>AVX2, FMA and f16 loads (F16C, CPUID leaf 1), all in 256 bits.</summary>
+    public static bool Avx2F16c { get; } =
+        OperatingSystem.IsLinux() && Avx2.X64.IsSupported && Avx2.IsSupported && Fma.IsSupported && (X86Base.CpuId(1, 0).Ecx >> 29 & 1) != 0;
+
+    /// <summary>vpdpbusd in 256 bits, without AVX-512.</summary>
+    public static bool AvxVnni { get; } = Avx2F16c && (Leaf7(1).Eax >> 4 & 1) != 0;
+
+    /// <summary>vpdpbusd in 256 bits, encoded as AVX-512 has it.</summary>
+    public static bool Avx512VnniVl { get; } = Avx2F16c && Avx512Vnni && Avx512F.VL.IsSupported;
+
     /// <summary>The system saves 512-bit registers, and emitted code follows its calling convention.</summary>
     private static bool Wide => OperatingSystem.IsLinux() && Avx512BW.X64.IsSupported && Avx512F.IsSupported;
 

@@ -12,6 +12,12 @@ internal enum InstructionSet
     Avx2,
     Avx512,
 
+    /// <summary>AVX2 with F16C, by emitted code. After AVX-512 because managed products of quantized weights are slower in 512 bits.</summary>
+    Avx2Emitted,
+
+    /// <summary>The same with VNNI in 256 bits.</summary>
+    AvxVnni,
+
     /// <summary>AVX-512 with VNNI, by emitted code; BF16 products too where the machine has them.</summary>
     Avx512Vnni,
 }
@@ -63,13 +69,15 @@ internal sealed unsafe class KernelTable
     /// <summary>Products with f32 tiles of any stride and any number of tokens: widened panels, attention.</summary>
     public delegate*<Tile*, void> MultiplyF32 { get; }
 
-    /// <summary>The widest set that this machine has.</summary>
+    /// <summary>The fastest set that this machine has.</summary>
     public static InstructionSet Best =>
         Enum.GetValues<InstructionSet>().Last(IsSupported);
 
     public static bool IsSupported(InstructionSet set) => set switch
     {
-        InstructionSet.Avx512Vnni => IsSupported(InstructionSet.Avx512) && EmittedFormats.All.Count > 0,
+        InstructionSet.Avx512Vnni => IsSupported(InstructionSet.Avx512) && EmittedFormats.Avx512Vnni.Count > 0,
+        InstructionSet.Avx2Emitted => IsSupported(InstructionSet.Avx2) && EmittedFormats.Avx2.Count > 0,
+        InstructionSet.AvxVnni => IsSupported(InstructionSet.Avx2) && EmittedFormats.AvxVnni.Count > 0,
         InstructionSet.Avx512 => Avx512F.IsSupported && Avx512BW.IsSupported && Vector512.IsHardwareAccelerated,
         InstructionSet.Avx2 => Avx2.IsSupported && Fma.IsSupported,
         _ => true,
@@ -78,7 +86,7 @@ internal sealed unsafe class KernelTable
     public static KernelTable For(InstructionSet set) => set switch
     {
         InstructionSet.Avx512Vnni or InstructionSet.Avx512 => Create<BytesAvx512, LanesAvx512>(set, &MatMulWide<LanesAvx512>.Multiply),
-        InstructionSet.Avx2 => Create<BytesAvx2, LanesAvx2>(set, &MatMulWide<LanesAvx2>.Multiply),
+        InstructionSet.AvxVnni or InstructionSet.Avx2Emitted or InstructionSet.Avx2 => Create<BytesAvx2, LanesAvx2>(set, &MatMulWide<LanesAvx2>.Multiply),
         _ => Create<BytesPortable, LanesPortable>(set, &MatMulWide<LanesPortable>.Multiply),
     };
 
@@ -92,7 +100,13 @@ internal sealed unsafe class KernelTable
             set,
             wide,
             [
-                .. set == InstructionSet.Avx512Vnni ? EmittedFormats.All : [],
+                .. set switch
+                {
+                    InstructionSet.Avx512Vnni => EmittedFormats.Avx512Vnni,
+                    InstructionSet.Avx2Emitted => EmittedFormats.Avx2,
+                    InstructionSet.AvxVnni => EmittedFormats.AvxVnni,
+                    _ => [],
+                },
                 new WordFormat(new FormatKernels { Type = ElementType.F32, ColumnsPerWord = 1, Multiply = wide, MultiplyF32 = wide, Expand = null, MinTokensForPanels = 12 }),
                 new WordFormat(new FormatKernels
                 {
