@@ -7,7 +7,7 @@ using InferenceServer.Cpu.Ops;
 namespace InferenceServer.Cpu;
 
 /// <summary>Weights to the kernels' layouts.</summary>
-public sealed partial class CpuBackend
+public sealed unsafe partial class CpuBackend
 {
     /// <summary>Bytes that a tensor takes once it is loaded: converted, padded to groups of 16 rows, vectors as f32.</summary>
     public long WeightBytes(MatrixUse use, HostTensor tensor)
@@ -35,15 +35,19 @@ public sealed partial class CpuBackend
         if (rows > int.MaxValue - Tile.GroupRows)
             throw new ArgumentException($"{first.Name} and what is stacked on it have {rows} rows; a matrix holds at most {int.MaxValue - Tile.GroupRows}.", nameof(stacked));
         List<MatrixSection> sections = [];
-        int group = 0;
+        List<RepackJob> jobs = [];
+        int groups = 0;
         foreach ((ElementType type, List<HostTensor> tensors) in Runs(use, stacked))
         {
-            MatrixSection section = Repack(tensors, _kernels[type], group);
+            MatrixSection section = Allocate(tensors, _kernels[type], groups);
             sections.Add(section);
-            group += section.Groups;
+            jobs.Add(new RepackJob(tensors, section.Format, first.Columns, _workspace, section.Weights));
+            groups += section.Groups;
         }
 
-        return new CpuMatrix((int)rows, first.Columns, [.. sections]);
+        CpuMatrix matrix = new((int)rows, first.Columns, [.. sections]);
+        new RepackMatrixJob(matrix, [.. jobs]).Run(_pool, halves: use == MatrixUse.GateUp);
+        return matrix;
     }
 
     /// <summary>Neighbours of one type together. A section begins at a whole group; where that is impossible everything becomes f32.</summary>
@@ -70,21 +74,20 @@ public sealed partial class CpuBackend
             WeightPrecision.F32 => ElementType.F32,
             WeightPrecision.BF16 => ElementType.BF16,
             WeightPrecision.Q8 => ElementType.Q8,
-            WeightPrecision.Q4 => use == MatrixUse.Layer ? ElementType.Q4 : ElementType.Q8,
+            WeightPrecision.Q4 => use is MatrixUse.Embedding or MatrixUse.Head ? ElementType.Q8 : ElementType.Q4,
             _ => tensor.Type,
         };
         bool possible = (wanted == ElementType.F32 || !tensor.Type.IsQuantized()) && tensor.Columns % wanted.BlockColumns() == 0;
         return possible ? wanted : tensor.Type;
     }
 
-    private unsafe MatrixSection Repack(List<HostTensor> tensors, WeightFormat format, int firstGroup)
+    private MatrixSection Allocate(List<HostTensor> tensors, WeightFormat format, int firstGroup)
     {
         int columns = tensors[0].Columns;
         long rows = tensors.Sum(t => t.Rows);
         int groups = (int)((rows + Tile.GroupRows - 1) / Tile.GroupRows);
         NativeBuffer buffer = Allocate(checked(groups * format.GroupBytes(columns)), $"matrix {tensors[0].Name}");
         _workspace.Reserve(RepackJob.ScratchFloats(format, columns));
-        _pool.Run(new RepackJob(tensors, format, columns, _workspace, buffer.Pointer), groups, 4, checked(rows * columns));
         return new MatrixSection(format, columns, firstGroup, groups, buffer);
     }
 }

@@ -20,6 +20,7 @@ public sealed partial class CpuBackend : IComputeBackend
     private readonly CpuOptions _options;
     private readonly KernelTable _kernels;
     private readonly ForkJoinPool _pool;
+    private readonly string? _nodes;
     private readonly Workspace _workspace;
     private readonly List<NativeBuffer> _buffers = [];
     private readonly PreparedInputs _inputs = new();
@@ -40,7 +41,7 @@ public sealed partial class CpuBackend : IComputeBackend
     }
 
     internal CpuBackend(
-        CpuOptions options, ISampler sampler, InstructionSet instructionSet, long minParallelWork = ForkJoinPool.MinParallelWork)
+        CpuOptions options, ISampler sampler, InstructionSet instructionSet, long minParallelWork = ForkJoinPool.MinParallelWork, CpuTopology? topology = null)
     {
         ArgumentNullException.ThrowIfNull(options);
         ArgumentNullException.ThrowIfNull(sampler);
@@ -48,7 +49,9 @@ public sealed partial class CpuBackend : IComputeBackend
             throw new ArgumentOutOfRangeException(nameof(options), $"Threads is {options.Threads}; expected 0 (one for each core) to 1024.");
         _options = options;
         _kernels = KernelTable.For(instructionSet);
-        _pool = new ForkJoinPool(options.EffectiveThreads, minParallelWork);
+        ThreadPlacement placement = (topology ?? CpuTopology.OfThisMachine).Placement(options.EffectiveThreads);
+        _nodes = placement.Description;
+        _pool = new ForkJoinPool(options.EffectiveThreads, minParallelWork, placement);
         _workspace = new Workspace(_pool.Threads);
         _project = new ProjectJob(_workspace, _inputs);
         _gateUp = new GateUpJob(_workspace, _inputs);
@@ -61,8 +64,13 @@ public sealed partial class CpuBackend : IComputeBackend
     /// <summary>The kernels that this machine's processors can run best.</summary>
     public static string InstructionSetName => KernelTable.Best.ToString();
 
+    /// <summary>Which threads would keep to which memory node, in words; null on a machine of one node, where threads go wherever the system likes.</summary>
+    /// <param name="threads">As <see cref="CpuOptions.Threads"/>.</param>
+    public static string? DescribeNodes(int threads) =>
+        CpuTopology.OfThisMachine.Placement(new CpuOptions { Threads = threads }.EffectiveThreads).Description;
+
     public string Description =>
-        $"{_pool.Threads} {(_pool.Threads == 1 ? "thread" : "threads")}, {_kernels.InstructionSet} kernels, {_options.KvType} keys and values, {_buffers.Sum(b => b.Bytes) / 1048576.0:F1} MiB";
+        $"{_pool.Threads} {(_pool.Threads == 1 ? "thread" : "threads")}, {_kernels.InstructionSet} kernels, {_options.KvType} keys and values, {_buffers.Sum(b => b.Bytes) / 1048576.0:F1} MiB{(_nodes is null ? "" : $", {_nodes}")}";
 
     public unsafe WeightVector LoadVector(params IReadOnlyList<HostTensor> concatenated)
     {

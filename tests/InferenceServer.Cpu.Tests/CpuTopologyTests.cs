@@ -16,11 +16,11 @@ public sealed class CpuTopologyTests : IDisposable
         CpuTopology topology = CpuTopology.Read(_root, null);
         Assert.Equal(["0,1,2,3", "4,5,6,7"], Shown(topology));
         Assert.Equal(8, topology.Cores);
-        Assert.Equal(["0", "1", "2", "3", "4", "5", "6", "7"], Places(topology, 8));
-        Assert.Equal(["0", "1", "4", "5"], Places(topology, 4));
-        Assert.Equal(["4"], Places(topology, 1));
-        Assert.All(topology.Placement(16)[..8], place => Assert.Equal([0, 1, 2, 3], place!));
-        Assert.All(topology.Placement(16)[8..], place => Assert.Equal([4, 5, 6, 7], place!));
+        Assert.Equal(["0-3", "0-3", "4-7", "4-7"], Places(topology, 4));
+        Assert.Equal(["4-7"], Places(topology, 1));
+        Assert.All(Places(topology, 16)[..8], place => Assert.Equal("0-3", place));
+        Assert.All(Places(topology, 16)[8..], place => Assert.Equal("4-7", place));
+        Assert.Equal("2 memory nodes: 2 threads on processors 0-3, 2 on 4-7", topology.Placement(4).Description);
     }
 
     [Fact]
@@ -28,7 +28,7 @@ public sealed class CpuTopologyTests : IDisposable
     {
         Describe(["0-4", "5", "6-7"], processor => $"{processor}");
         CpuTopology topology = CpuTopology.Read(_root, null);
-        for (int threads = 1; threads <= 20; threads++) Assert.All(topology.Placement(threads), Assert.NotNull);
+        for (int threads = 1; threads <= 20; threads++) Assert.Equal(threads, Places(topology, threads).Count(place => place.Length > 0));
     }
 
     [Fact]
@@ -50,7 +50,6 @@ public sealed class CpuTopologyTests : IDisposable
         CpuTopology topology = CpuTopology.Read(_root, null);
         Assert.Equal(4, topology.Cores);
         Assert.Equal(["0,2,1,3", "4,6,5,7"], Shown(topology));
-        Assert.Equal(["0", "2", "4", "6"], Places(topology, 4));
     }
 
     [Fact]
@@ -59,7 +58,28 @@ public sealed class CpuTopologyTests : IDisposable
         Describe(["0-3", "4-7"], processor => $"{processor}");
         CpuTopology topology = CpuTopology.Read(_root, new HashSet<int> { 4, 5 });
         Assert.Equal(["4,5"], Shown(topology));
-        Assert.All(topology.Placement(2), Assert.Null);
+        ThreadPlacement placement = topology.Placement(2);
+        Assert.All([placement.ProcessorsOf(0), placement.ProcessorsOf(1)], Assert.Null);
+        Assert.False(placement.IsSpread);
+        Assert.Null(placement.Description);
+    }
+
+    [Fact]
+    public void Threads_look_for_work_at_their_node_first_and_at_the_farthest_last()
+    {
+        Describe(["0-1", "2-3", "4-5"], processor => $"{processor}");
+        Assert.Equal("2,3,4,5,0,1", Shares(2)); // nobody says how far: the next node, and the same rank there
+        Write("node/node0/distance", "10 32 12\n");
+        Write("node/node1/distance", "32 10 12\n");
+        Write("node/node2/distance", "12 12 10\n");
+        Assert.Equal("0,1,4,5,2,3", Shares(0));
+        Assert.Equal("1,0,5,4,3,2", Shares(1));
+        Assert.Equal("3,2,5,4,1,0", Shares(3));
+        Assert.Equal([0, 2, 1], CpuTopology.Read(_root, new HashSet<int> { 0, 2, 4 }).Placement(3).SharesFor(0)); // one thread a node
+        Write("node/node2/distance", "12\n");
+        Assert.Equal("0,1,2,3,4,5", Shares(0));
+
+        string Shares(int thread) => string.Join(',', CpuTopology.Read(_root, new HashSet<int>(Enumerable.Range(0, 6))).Placement(6).SharesFor(thread));
     }
 
     [Theory]
@@ -94,5 +114,9 @@ public sealed class CpuTopologyTests : IDisposable
 
     private static string[] Shown(CpuTopology topology) => [.. topology.Nodes.Select(n => string.Join(',', n))];
 
-    private static string[] Places(CpuTopology topology, int threads) => [.. topology.Placement(threads).Select(p => string.Join(',', p!))];
+    private static string[] Places(CpuTopology topology, int threads)
+    {
+        ThreadPlacement placement = topology.Placement(threads);
+        return [.. Enumerable.Range(0, threads).Select(thread => CpuTopology.Listed(placement.ProcessorsOf(thread)!))];
+    }
 }

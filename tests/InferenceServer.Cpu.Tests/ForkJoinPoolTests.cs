@@ -86,6 +86,21 @@ public sealed class ForkJoinPoolTests
         Assert.Equal(1, both.CurrentPhaseNumber);
     }
 
+    [Fact]
+    public void Every_worker_comes_to_every_job_however_it_parked()
+    {
+        // Pauses about as long as workers spin, so that some park while others are being woken. No chunk ends before all four threads hold one.
+        using ForkJoinPool pool = new(4);
+        using Barrier all = new(4);
+        Random random = new(5);
+        long end = Environment.TickCount64 + 2000;
+        while (Environment.TickCount64 < end)
+        {
+            pool.Run(new MeetingJob(all), 4, 1, Large);
+            Thread.SpinWait(random.Next(0, 8000));
+        }
+    }
+
     private sealed class CountingJob(int items, int bad = -1) : ParallelJob
     {
         public int[] Runs { get; } = new int[items];

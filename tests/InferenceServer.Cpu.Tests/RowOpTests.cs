@@ -43,7 +43,7 @@ public sealed unsafe class RowOpTests
                 MemoryTensor gate = MemoryTensor.Random(random, ElementType.F16, hidden, 37), up = MemoryTensor.Random(random, ElementType.F16, hidden, 37);
                 float[][] input = [.. Enumerable.Range(0, tokens).Select(_ => Samples.Floats(random, 37, 2))];
                 Activation output = backend.AllocateActivation(tokens, hidden);
-                backend.GateUpSilu(backend.Fill(input), backend.LoadMatrix(MatrixUse.Layer, gate, up), output);
+                backend.GateUpSilu(backend.Fill(input), backend.LoadMatrix(MatrixUse.GateUp, gate, up), output);
                 float[][] found = backend.ReadAll(output);
                 for (int t = 0; t < tokens; t++)
                 {

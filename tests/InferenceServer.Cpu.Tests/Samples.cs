@@ -2,6 +2,7 @@ using InferenceServer.Core.Compute;
 using InferenceServer.Core.Stepping;
 using InferenceServer.Cpu.Emitting;
 using InferenceServer.Cpu.Kernels;
+using InferenceServer.Cpu.Threads;
 
 namespace InferenceServer.Cpu.Tests;
 
@@ -22,8 +23,8 @@ internal static class Samples
         new(Enum.GetValues<InstructionSet>().Where(KernelTable.IsSupported).Select(s => s.ToString()));
 
     /// <summary>A backend that spreads even the smallest job over its threads.</summary>
-    public static CpuBackend Backend(string instructionSet, int threads = 1, KvType kv = KvType.F32) =>
-        new(new CpuOptions { Threads = threads, KvType = kv }, new FirstOfRow(), Enum.Parse<InstructionSet>(instructionSet), minParallelWork: 0);
+    public static CpuBackend Backend(string instructionSet, int threads = 1, KvType kv = KvType.F32, CpuTopology? topology = null) =>
+        new(new CpuOptions { Threads = threads, KvType = kv }, new FirstOfRow(), Enum.Parse<InstructionSet>(instructionSet), minParallelWork: 0, topology);
 
     public static CpuBackend Backend(int threads = 1, KvType kv = KvType.F32) => Backend(KernelTable.Best.ToString(), threads, kv);
 

@@ -30,7 +30,7 @@ internal sealed class TinyModel : IDisposable
         for (int layer = 0; layer < Layers; layer++)
         {
             for (int i = 0; i < Names.Length; i++)
-                _matrices[Names[i] + layer] = backend.LoadMatrix(MatrixUse.Layer, MemoryTensor.Random(random, type, rows[i], columns[i], 0.3f));
+                _matrices[Names[i] + layer] = backend.LoadMatrix(Names[i] == "gateUp" ? MatrixUse.GateUp : MatrixUse.Layer, MemoryTensor.Random(random, type, rows[i], columns[i], 0.3f));
         }
 
         _gain = backend.LoadVector(MemoryTensor.Random(random, ElementType.F32, 1, Width));

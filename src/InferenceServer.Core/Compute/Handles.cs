@@ -8,11 +8,17 @@ public abstract class Matrix(int rows, int columns)
     public int Columns { get; } = columns;
 }
 
-/// <summary>What a weight matrix is for: a backend that quantizes at load keeps more bits of what costs most accuracy.</summary>
+/// <summary>
+/// What a weight matrix is for: a backend that quantizes at load keeps more bits of what costs most accuracy, and one whose memory is not all alike
+/// keeps together what is read together.
+/// </summary>
 public enum MatrixUse
 {
     /// <summary>Between two activations of a layer.</summary>
     Layer,
+
+    /// <summary>Of a layer: the rows of a gate over those of an up, which <see cref="IComputeBackend.GateUpSilu"/> reads together.</summary>
+    GateUp,
 
     /// <summary>Rows are looked up by token; with tied embeddings it is the head too.</summary>
     Embedding,

@@ -18,13 +18,15 @@ internal sealed unsafe class GateUpJob(Workspace workspace, PreparedInputs input
 
     public static long ScratchFloats(int maxRows) => LinearLayer.PanelFloats + (long)maxRows * ScratchStride;
 
+    /// <summary>Items of a job: groups of the gate.</summary>
+    public static int Groups(CpuMatrix gateUp) => (gateUp.Rows / 2 + Tile.GroupRows - 1) / Tile.GroupRows;
+
     public void Run(ForkJoinPool pool, CpuActivation input, CpuMatrix gateUp, CpuActivation output)
     {
         (_input, _gateUp, _output) = (input, gateUp, output);
         workspace.Reserve(ScratchFloats(output.MaxRows));
         inputs.Prepare(pool, input, gateUp);
-        int groups = (gateUp.Rows / 2 + Tile.GroupRows - 1) / Tile.GroupRows;
-        pool.Run(this, groups, LinearLayer.ChunkGroups(input.Rows), (long)gateUp.Rows * gateUp.Columns * input.Rows);
+        pool.Run(this, Groups(gateUp), LinearLayer.ChunkGroups(input.Rows), (long)gateUp.Rows * gateUp.Columns * input.Rows);
     }
 
     public override void Execute(int begin, int end, int worker)

@@ -6,10 +6,11 @@ namespace InferenceServer.Cpu.Threads;
 /// <summary>
 /// A fork-join pool for jobs of microseconds. One caller at a time hands out a job. Each thread owns a share of its items, contiguous and the same in every
 /// job of that size: it walks through memory in one direction, ahead of it prefetches that pay, and finds in its cache what it left there. It claims chunks
-/// of its share, then of the others', with one compare-and-swap on a word a share that holds (epoch, next item), so that a worker which wakes late simply
-/// finds nothing left and the caller never waits for it. Workers spin for a while, because the next op of a step comes within microseconds, then park:
-/// an idle server burns no CPU. Nothing is allocated while running. An exception in any chunk is rethrown to the caller after all
-/// chunks have ended.
+/// of its share, then of the others' (those of its own memory node first), with one compare-and-swap on a word a share that holds (epoch, next item), so
+/// that a worker which wakes late simply finds nothing left and the caller never waits for it. Workers spin for a while, because the next op of a step
+/// comes within microseconds, then park: an idle server burns no CPU. Where there are several memory nodes threads keep to theirs (<see cref="ThreadPlacement"/>), so that what a share's owner wrote
+/// first, and the system therefore put beside it, is read from there. Nothing is allocated while running. An exception in any chunk is rethrown to the caller
+/// after all chunks have ended.
 /// </summary>
 internal sealed class ForkJoinPool : IDisposable
 {
@@ -24,7 +25,12 @@ internal sealed class ForkJoinPool : IDisposable
 
     private const int Closed = int.MaxValue;
 
+    /// <summary>The pool to whose thread 0 this thread has settled.</summary>
+    [ThreadStatic]
+    private static ForkJoinPool? _settled;
+
     private readonly Thread[] _workers;
+    private readonly ThreadPlacement _placement;
     private readonly long _minParallelWork;
     private readonly SemaphoreSlim _wake = new(0);
     private readonly SemaphoreSlim _joined = new(0);
@@ -32,7 +38,7 @@ internal sealed class ForkJoinPool : IDisposable
     private ExceptionDispatchInfo? _fault;
     private int _items;
     private int _chunk;
-    private readonly Share[] _shares; // of the caller, then of the workers
+    private readonly ShareWord[] _shares; // of the caller, then of the workers
     private long _epoch;
     private int _itemsDone;
     private int _parked;
@@ -41,12 +47,15 @@ internal sealed class ForkJoinPool : IDisposable
 
     /// <param name="threads">Workers plus the caller.</param>
     /// <param name="minParallelWork">Tests set 0, so that small jobs cross threads too.</param>
-    public ForkJoinPool(int threads, long minParallelWork = MinParallelWork)
+    /// <param name="placement">Of as many threads; null: they run anywhere.</param>
+    public ForkJoinPool(int threads, long minParallelWork = MinParallelWork, ThreadPlacement? placement = null)
     {
         ArgumentOutOfRangeException.ThrowIfLessThan(threads, 1);
         Threads = threads;
+        _placement = placement ?? ThreadPlacement.Anywhere(threads);
+        ArgumentOutOfRangeException.ThrowIfNotEqual(_placement.Threads, threads, nameof(placement));
         _minParallelWork = minParallelWork;
-        _shares = new Share[threads];
+        _shares = new ShareWord[threads];
         Publish(0, null);
         _workers = new Thread[threads - 1];
         for (int i = 0; i < _workers.Length; i++)
@@ -71,6 +80,48 @@ internal sealed class ForkJoinPool : IDisposable
     public void Run(ParallelJob job, int items, int chunk, long work)
     {
         if (items <= 0) return;
+        if (_placement.IsSpread && _settled != this && !TrySettle()) RunAsGuest(job, items, chunk, work);
+        else Share(job, items, chunk, work);
+    }
+
+    public void Dispose()
+    {
+        _stopping = true;
+        Wake();
+        foreach (Thread worker in _workers) worker.Join();
+        _wake.Dispose();
+        _joined.Dispose();
+    }
+
+    /// <summary>
+    /// The caller is thread 0 of the placement. A thread of its own (the engine's) stays there from its first job on. One that others will use after us is
+    /// only a guest: the thread pool's, which load models. The main thread is left alone, for new threads begin where it is.
+    /// </summary>
+    private bool TrySettle()
+    {
+        if (Thread.CurrentThread.IsThreadPoolThread) return false;
+        _settled = this;
+        if (!ThreadAffinity.OnMainThread) ThreadAffinity.TryPin(_placement.ProcessorsOf(0)!);
+        return true;
+    }
+
+    /// <summary>At thread 0's place for this job: two system calls of about a microsecond, which a load does not feel.</summary>
+    private void RunAsGuest(ParallelJob job, int items, int chunk, long work)
+    {
+        Span<ulong> before = stackalloc ulong[ThreadAffinity.MaskWords];
+        bool moved = ThreadAffinity.TryRead(before) && ThreadAffinity.TryPin(_placement.ProcessorsOf(0)!);
+        try
+        {
+            Share(job, items, chunk, work);
+        }
+        finally
+        {
+            if (moved) ThreadAffinity.TrySet(before);
+        }
+    }
+
+    private void Share(ParallelJob job, int items, int chunk, long work)
+    {
         if (_workers.Length == 0 || items <= chunk || work < _minParallelWork)
         {
             job.Execute(0, items, 0);
@@ -89,15 +140,6 @@ internal sealed class ForkJoinPool : IDisposable
         Drain(0);
         Join(items);
         if (Interlocked.Exchange(ref _fault, null) is { } fault) fault.Throw();
-    }
-
-    public void Dispose()
-    {
-        _stopping = true;
-        Wake();
-        foreach (Thread worker in _workers) worker.Join();
-        _wake.Dispose();
-        _joined.Dispose();
     }
 
     /// <summary>All shares at once: each from its first item, or closed.</summary>
@@ -122,6 +164,7 @@ internal sealed class ForkJoinPool : IDisposable
 
     private void WorkerLoop(int worker)
     {
+        if (_placement.ProcessorsOf(worker) is { } processors) ThreadAffinity.TryPin(processors);
         uint seen = 0;
         while (!_stopping)
         {
@@ -166,11 +209,7 @@ internal sealed class ForkJoinPool : IDisposable
 
     private void Drain(int worker)
     {
-        for (int i = 0; i < _shares.Length; i++)
-        {
-            int share = worker + i;
-            DrainShare(share < _shares.Length ? share : share - _shares.Length, worker);
-        }
+        foreach (int share in _placement.SharesFor(worker)) DrainShare(share, worker);
     }
 
     private void DrainShare(int share, int worker)
@@ -231,7 +270,7 @@ internal sealed class ForkJoinPool : IDisposable
 
     /// <summary>A cache line of its own, and the one that the prefetcher brings with it.</summary>
     [StructLayout(LayoutKind.Explicit, Size = 128)]
-    private struct Share
+    private struct ShareWord
     {
         /// <summary>(epoch &lt;&lt; 32) | next item.</summary>
         [FieldOffset(0)]

@@ -53,7 +53,7 @@ internal sealed record DecoderLayer
             Output = weights.Matrix(query, (attention + "o_proj.weight", hidden)),
             OutputBias = traits.OutputBias ? weights.Vector((attention + "o_proj.bias", hidden)) : null,
             PostNorm = weights.Vector((layer + "post_attention_layernorm.weight", hidden)),
-            GateUp = weights.Matrix(hidden, (mlp + "gate_proj.weight", config.IntermediateSize), (mlp + "up_proj.weight", config.IntermediateSize)),
+            GateUp = weights.Matrix(MatrixUse.GateUp, hidden, (mlp + "gate_proj.weight", config.IntermediateSize), (mlp + "up_proj.weight", config.IntermediateSize)),
             Down = weights.Matrix(config.IntermediateSize, (mlp + "down_proj.weight", hidden)),
         };
     }

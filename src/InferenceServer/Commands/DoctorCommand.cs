@@ -28,6 +28,7 @@ internal static class DoctorCommand
     {
         output.WriteLine($"server    {typeof(DoctorCommand).Assembly.GetName().Version?.ToString(3)} on {RuntimeInformation.FrameworkDescription}, {RuntimeInformation.OSDescription}");
         output.WriteLine($"cpu       {Environment.ProcessorCount} threads, {CpuBackend.InstructionSetName} kernels");
+        if (CpuBackend.DescribeNodes(options.Cpu.Threads) is { } nodes) output.WriteLine($"nodes     {nodes}");
         output.WriteLine($"memory    {GC.GetGCMemoryInfo().TotalAvailableMemoryBytes / (double)(1 << 30):F1} GiB may be used");
         output.WriteLine($"models    {Manifests(options.Model)}");
         foreach (string line in devices.Report()) output.WriteLine($"cuda      {line}");
