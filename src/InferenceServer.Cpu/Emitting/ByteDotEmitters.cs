@@ -79,6 +79,8 @@ internal sealed class Q8Emitter : ByteDotEmitter
 {
     protected override int WeightUnit => Q8Layout.UnitBytes;
 
+    protected override ReadOnlySpan<(int Bytes, int Level)> StreamAhead => new (int, int)[] { (1024, 1), (4096, 2) };
+
     protected override void EmitBlock(int block)
     {
         BeginSums(ByteInput.SumOffset(block), 7);
@@ -196,6 +198,8 @@ internal sealed class Q45KEmitter(bool fifthBits) : ByteDotEmitter
 internal sealed class Q6KEmitter : ByteDotEmitter
 {
     protected override int WeightUnit => Q6KLayout.UnitBytes;
+
+    protected override ReadOnlySpan<(int Bytes, int Level)> StreamAhead => new (int, int)[] { (1024, 1), (8192, 2) };
 
     protected override int InputUnit => ByteInput.UnitBytesSum16;
 
