@@ -16,9 +16,15 @@ public sealed class PromptShareTests
     }
 
     [Fact]
-    public void Before_anything_is_known_a_small_chunk_is_tried()
+    public void Decodes_are_watched_alone_first_and_then_a_small_chunk_is_tried()
     {
         PromptShare share = new(2, 8);
+        for (int i = 0; i < PromptShare.AloneFirst; i++)
+        {
+            Assert.Equal(0, share.Limit(3, 500));
+            share.Observe(3, 0, 10);
+        }
+
         Assert.Equal(PromptShare.FirstTokens, share.Limit(3, 500));
         Assert.Equal(5, share.Limit(3, 5));
     }
@@ -27,7 +33,7 @@ public sealed class PromptShareTests
     public void The_share_is_what_fits_the_slowdown_at_the_measured_costs()
     {
         PromptShare share = new(3, 8);
-        share.Observe(4, 0, 10);
+        ObserveAlone(share, 4, 10);
         share.Observe(4, 20, 10 + 20 * 0.5);
         Assert.Equal(40, share.Limit(4, 500)); // 2 * 10 / 0.5
         Assert.Equal(30, share.Limit(4, 30));
@@ -41,7 +47,7 @@ public sealed class PromptShareTests
     {
         PromptShare share = new(2, 8);
         share.Observe(0, 100, 50);
-        share.Observe(1, 0, 10);
+        ObserveAlone(share, 1, 10);
         Assert.Equal(20, share.Limit(1, 500));
     }
 
@@ -49,10 +55,78 @@ public sealed class PromptShareTests
     public void A_prompt_always_moves()
     {
         PromptShare share = new(1.1, 8);
-        share.Observe(2, 0, 1);
+        ObserveAlone(share, 2, 1);
         share.Observe(2, 1, 100);
         Assert.Equal(PromptShare.LeastTokens, share.Limit(2, 500));
         Assert.Equal(1, share.Limit(2, 1));
+    }
+
+    [Fact]
+    public void Every_so_many_steps_one_shows_what_decodes_take_alone()
+    {
+        PromptShare share = new(2, 8);
+        ObserveAlone(share, 2, 10);
+        for (int round = 0; round < 3; round++)
+        {
+            for (int step = 1; step < PromptShare.AloneEvery; step++)
+            {
+                Assert.True(share.Limit(2, 500) >= PromptShare.LeastTokens, $"round {round}, step {step}");
+                share.Observe(2, 10, 20);
+            }
+
+            Assert.Equal(0, share.Limit(2, 500));
+            share.Observe(2, 0, 10);
+        }
+    }
+
+    [Fact]
+    public void A_wild_step_changes_nothing()
+    {
+        PromptShare share = new(2, 8);
+        share.Observe(1, 0, 240); // a cold one
+        share.Observe(1, 0, 10);
+        share.Observe(1, 0, 10);
+        share.Observe(1, 10, 20);
+        Assert.Equal(10, share.Limit(1, 500));
+        share.Observe(1, 0, 200);
+        share.Observe(1, 10, 200);
+        share.Observe(1, 10, 20);
+        share.Observe(1, 0, 10);
+        Assert.Equal(10, share.Limit(1, 500));
+    }
+
+    [Fact]
+    public void A_lasting_change_is_followed()
+    {
+        PromptShare share = new(2, 8);
+        for (int i = 0; i < 5; i++) share.Observe(1, 0, 10);
+        for (int i = 0; i < 5; i++) share.Observe(1, 10, 20);
+        for (int i = 0; i < 3; i++) share.Observe(1, 0, 20);
+        Assert.Equal(20, share.Limit(1, 500));
+        for (int i = 0; i < 3; i++) share.Observe(1, 10, 20 + 10 * 2);
+        Assert.Equal(10, share.Limit(1, 500));
+    }
+
+    [Fact]
+    public void Steps_stay_within_what_was_asked_while_all_gets_dearer_and_one_in_fifty_is_wild()
+    {
+        // As measured on a CPU: decodes from 35 ms to 50 as contexts grow; a prompt token from 3.5 ms to 9 over 4,096 positions; a step in 50 takes 150 ms more.
+        PromptShare share = new(1.75, 8);
+        share.Observe(0, 128, 128 * 3.5);
+        int steps = 0, within = 0, prompt = 0;
+        for (; prompt < 4096; steps++)
+        {
+            double alone = 35 + 15 * Math.Min(1, steps / 700.0), wild = steps % 50 == 0 ? 150 : 0;
+            int tokens = share.Limit(8, 4096 - prompt);
+            double time = alone + 3 + tokens * (3.5 + 5.5 * prompt / 4096); // 3: read for however many tokens
+            if (tokens == 0) time = alone;
+            within += time <= 1.85 * alone ? 1 : 0;
+            share.Observe(8, tokens, time + wild);
+            prompt += tokens;
+        }
+
+        Assert.True(within >= 0.99 * steps, $"{within} of {steps} steps");
+        Assert.InRange(steps, 600, 1100); // it does not crawl either
     }
 
     [Theory]
@@ -77,6 +151,11 @@ public sealed class PromptShareTests
 
         if (slowdown == 0) Assert.True(worst >= longest, $"without a limit the longest step took {worst} ms");
         else Assert.InRange(worst, longest * 0.9, longest);
+    }
+
+    private static void ObserveAlone(PromptShare share, int decodes, double time)
+    {
+        for (int i = 0; i < PromptShare.AloneFirst; i++) share.Observe(decodes, 0, time);
     }
 
     private static InferenceEngine Engine(double slowdown, Func<VirtualTime, IModelRunner> runner)
