@@ -157,9 +157,8 @@ public sealed unsafe partial class CpuBackend
 
     private static void CopyBlock(CpuKvCache cache, BlockCopy copy)
     {
-        long bytes = cache.BlockBytes;
-        for (int layer = 0; layer < cache.Shape.Layers; layer++)
-            Buffer.MemoryCopy(cache.Block(layer, copy.Source), cache.Block(layer, copy.Destination), bytes, bytes);
+        long bytes = cache.BlockBytes * cache.Shape.Layers;
+        Buffer.MemoryCopy(cache.Block(0, copy.Source), cache.Block(0, copy.Destination), bytes, bytes);
     }
 
     private static string Shape(Activation activation) => $"({activation.MaxRows}, {activation.Columns})";

@@ -20,6 +20,23 @@ public sealed class KvCacheTests
         Assert.InRange(CpuKvCache.Bytes(shape, type), 10 * backend.KvBlockBytes(shape), 10 * backend.KvBlockBytes(shape) + 256);
     }
 
+    /// <summary>So that a growing sequence touches new pages one after another, not one of every layer in the same step.</summary>
+    [Fact]
+    public unsafe void A_block_holds_its_layers_side_by_side()
+    {
+        using CpuBackend backend = Samples.Backend(1, KvType.F32);
+        CpuKvCache cache = (CpuKvCache)backend.AllocateKvCache(new KvCacheShape(3, 2, 64, 16, 4));
+        byte* expected = cache.Block(0, 0);
+        for (int block = 0; block < 4; block++)
+        {
+            for (int layer = 0; layer < 3; layer++, expected += cache.BlockBytes)
+            {
+                Assert.Equal((nint)expected, (nint)cache.Block(layer, block));
+                Assert.Equal((nint)expected + (nint)cache.BlockBytes / 2, (nint)cache.Keys(layer, block, 1));
+            }
+        }
+    }
+
     [Fact]
     public void A_block_of_eight_positions_pays_for_sixteen_keys()
     {
