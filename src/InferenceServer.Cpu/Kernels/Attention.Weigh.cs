@@ -48,11 +48,12 @@ internal static unsafe class AttentionWeigh<TLanes, TFormat>
         TLanes a7 = TLanes.Load(y + 7 * next), b7 = TLanes.Load(y + 7 * next + 16);
         for (ValueRun* run = tile->Runs, end = run + tile->RunCount; run < end; run++)
         {
-            byte* values = run->Values + offset, ahead = run[1].Values + offset;
+            byte* values = run->Values + offset, ahead = run[1].Values + offset, later = run->Later + Tile.GroupRows * offset;
             float* p = probabilities + run->Slot;
             for (nint count = run->Count; count > 0; count--, p++)
             {
                 Prefetch(ahead);
+                PrefetchLater(later);
                 TFormat.LoadPair(values, out TLanes low, out TLanes high);
                 a0 = TLanes.MultiplyAdd(low, *p, a0);
                 b0 = TLanes.MultiplyAdd(high, *p, b0);
@@ -72,6 +73,7 @@ internal static unsafe class AttentionWeigh<TLanes, TFormat>
                 b7 = TLanes.MultiplyAdd(high, p[7 * Slots], b7);
                 values += step;
                 ahead += step;
+                later += TFormat.PairBytes;
             }
         }
 
@@ -103,11 +105,12 @@ internal static unsafe class AttentionWeigh<TLanes, TFormat>
         TLanes a3 = TLanes.Load(y + 3 * next), b3 = TLanes.Load(y + 3 * next + 16);
         for (ValueRun* run = tile->Runs, end = run + tile->RunCount; run < end; run++)
         {
-            byte* values = run->Values + offset, ahead = run[1].Values + offset;
+            byte* values = run->Values + offset, ahead = run[1].Values + offset, later = run->Later + Tile.GroupRows * offset;
             float* p = probabilities + run->Slot;
             for (nint count = run->Count; count > 0; count--, p++)
             {
                 Prefetch(ahead);
+                PrefetchLater(later);
                 TFormat.LoadPair(values, out TLanes low, out TLanes high);
                 a0 = TLanes.MultiplyAdd(low, *p, a0);
                 b0 = TLanes.MultiplyAdd(high, *p, b0);
@@ -119,6 +122,7 @@ internal static unsafe class AttentionWeigh<TLanes, TFormat>
                 b3 = TLanes.MultiplyAdd(high, p[3 * Slots], b3);
                 values += step;
                 ahead += step;
+                later += TFormat.PairBytes;
             }
         }
 
@@ -189,5 +193,13 @@ internal static unsafe class AttentionWeigh<TLanes, TFormat>
     private static void Prefetch(byte* address)
     {
         if (Sse.IsSupported) Sse.Prefetch0(address);
+    }
+    /// <summary>Into the second level: the first is full of values. Scores wait for memory while they ask for values; here it would be idle.</summary>
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    private static void PrefetchLater(byte* address)
+    {
+        if (!Sse.IsSupported) return;
+        Sse.Prefetch1(address);
+        if (TFormat.PairBytes > 64) Sse.Prefetch1(address + 64);
     }
 }

@@ -35,6 +35,9 @@ internal unsafe struct ValueRun
 {
     public byte* Values;
 
+    /// <summary>A group of keys that is needed soon, and only prefetched: as many bytes as 16 values.</summary>
+    public byte* Later;
+
     public int Slot;
 
     public int Count;

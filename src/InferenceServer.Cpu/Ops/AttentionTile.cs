@@ -16,6 +16,7 @@ internal unsafe struct AttentionTile(CpuKvCache cache, int layer, int kvHead, in
     private const int GroupRows = Tile.GroupRows, Groups = AttentionKernels.TileGroups;
 
     private readonly int _tileGroup = tile * Groups;
+    private int _endOfAll; // one past the last group that any token of the piece sees, in whichever tile, counted from this tile's first
 
     /// <summary>First group that any token of the piece sees, counted from the tile's first.</summary>
     public int FirstGroup { get; private set; }
@@ -29,13 +30,13 @@ internal unsafe struct AttentionTile(CpuKvCache cache, int layer, int kvHead, in
     public void Find(int first, int last, byte** keys, byte** values)
     {
         FirstGroup = Math.Max(0, AttentionCut.GroupOf(AttentionCut.FirstSeen(first, window), cache) - _tileGroup);
-        EndGroup = Math.Min(Groups, AttentionCut.GroupOf(last, cache) + 1 - _tileGroup);
-        int known = Math.Min(Groups + AttentionScratch.GroupsAhead, AttentionCut.GroupOf(last, cache) + 1 - _tileGroup);
+        _endOfAll = AttentionCut.GroupOf(last, cache) + 1 - _tileGroup;
+        EndGroup = Math.Min(Groups, _endOfAll);
+        int known = Math.Min(Groups + AttentionScratch.GroupsAhead, _endOfAll);
         for (int group = FirstGroup; group < known; group++)
         {
-            int block = Block(group), groupOfBlock = (_tileGroup + group) % cache.GroupsPerBlock;
-            keys[group] = cache.Keys(layer, block, kvHead) + groupOfBlock * cache.KeyGroupBytes;
-            values[group] = cache.Values(layer, block, kvHead) + groupOfBlock * GroupRows * cache.ValueBytes;
+            keys[group] = Keys(group);
+            values[group] = cache.Values(layer, Block(group), kvHead) + (_tileGroup + group) % cache.GroupsPerBlock * GroupRows * cache.ValueBytes;
         }
 
         for (int group = FirstGroup & ~3; group < Groups + AttentionScratch.GroupsAhead; group++)
@@ -67,7 +68,7 @@ internal unsafe struct AttentionTile(CpuKvCache cache, int layer, int kvHead, in
         return new GroupSpan(begin, Math.Max(0, end - begin));
     }
 
-    /// <summary>Values of positions from..to as far as they lie in this tile; returns how many runs, with one more behind them for the prefetch.</summary>
+    /// <summary>Values of positions from..to as far as they lie in this tile; returns how many runs, with one more behind them for the prefetch, as are the next tile's keys.</summary>
     public readonly int Runs(int from, int to, ValueRun* runs)
     {
         if (from > to) return 0;
@@ -80,6 +81,7 @@ internal unsafe struct AttentionTile(CpuKvCache cache, int layer, int kvHead, in
             runs[count++] = new ValueRun
             {
                 Values = cache.Values(layer, Block(group), kvHead) + (long)((_tileGroup + group) % cache.GroupsPerBlock * GroupRows + low) * cache.ValueBytes,
+                Later = Keys(group + Groups < _endOfAll ? group + Groups : group),
                 Slot = group * GroupRows + low,
                 Count = high - low,
             };
@@ -107,6 +109,9 @@ internal unsafe struct AttentionTile(CpuKvCache cache, int layer, int kvHead, in
         int start = absolute / cache.GroupsPerBlock * size + offset, length = Math.Min(GroupRows, size - offset);
         return (Math.Max(0, from - start), Math.Min(length, to + 1 - start));
     }
+
+    private readonly byte* Keys(int group) =>
+        cache.Keys(layer, Block(group), kvHead) + (_tileGroup + group) % cache.GroupsPerBlock * cache.KeyGroupBytes;
 
     private readonly int Block(int group)
     {
