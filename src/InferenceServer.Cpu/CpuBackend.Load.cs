@@ -1,7 +1,7 @@
 using InferenceServer.Core.Compute;
+using InferenceServer.Cpu.Cache;
 using InferenceServer.Cpu.Handles;
 using InferenceServer.Cpu.Kernels;
-using InferenceServer.Cpu.Memory;
 using InferenceServer.Cpu.Ops;
 
 namespace InferenceServer.Cpu;
@@ -34,19 +34,24 @@ public sealed unsafe partial class CpuBackend
 
         if (rows > int.MaxValue - Tile.GroupRows)
             throw new ArgumentException($"{first.Name} and what is stacked on it have {rows} rows; a matrix holds at most {int.MaxValue - Tile.GroupRows}.", nameof(stacked));
-        List<MatrixSection> sections = [];
-        List<RepackJob> jobs = [];
+        List<(ElementType Type, List<HostTensor> Tensors)> runs = Runs(use, stacked);
+        MatrixSection[] sections = new MatrixSection[runs.Count];
+        RepackJob?[] jobs = new RepackJob?[runs.Count];
         int groups = 0;
-        foreach ((ElementType type, List<HostTensor> tensors) in Runs(use, stacked))
+        for (int i = 0; i < sections.Length; i++)
         {
-            MatrixSection section = Allocate(tensors, _kernels[type], groups);
-            sections.Add(section);
-            jobs.Add(new RepackJob(tensors, section.Format, first.Columns, _workspace, section.Weights));
-            groups += section.Groups;
+            sections[i] = Place(runs[i].Tensors, _kernels[runs[i].Type], groups, out jobs[i]);
+            groups += sections[i].Groups;
         }
 
-        CpuMatrix matrix = new((int)rows, first.Columns, [.. sections]);
-        new RepackMatrixJob(matrix, [.. jobs]).Run(_pool, halves: use == MatrixUse.GateUp);
+        CpuMatrix matrix = new((int)rows, first.Columns, sections);
+        if (Array.Exists(jobs, job => job is not null)) new RepackMatrixJob(matrix, jobs).Run(_pool, halves: use == MatrixUse.GateUp);
+        for (int i = 0; i < sections.Length; i++)
+        {
+            if (_weightCache is not null && jobs[i] is not null)
+                _weightCache.Add(NameOf(runs[i].Tensors, sections[i]), sections[i].Weights, sections[i].Groups * (long)sections[i].GroupStride);
+        }
+
         return matrix;
     }
 
@@ -81,13 +86,35 @@ public sealed unsafe partial class CpuBackend
         return possible ? wanted : tensor.Type;
     }
 
-    private MatrixSection Allocate(List<HostTensor> tensors, WeightFormat format, int firstGroup)
+    /// <summary>
+    /// Called once all matrices are loaded: leaves them in the weights cache if they are not all there yet. What was loaded from it stays mapped until
+    /// <see cref="Dispose"/>. Null without <see cref="CpuOptions.WeightCache"/>.
+    /// </summary>
+    public WeightCacheReport? CompleteWeights()
+    {
+        ObjectDisposedException.ThrowIf(_disposed, this);
+        return _weightCache?.Complete();
+    }
+
+    /// <summary>A section in the weights cache, with nothing left to do, or in memory of its own, with a job that fills it.</summary>
+    private MatrixSection Place(List<HostTensor> tensors, WeightFormat format, int firstGroup, out RepackJob? job)
     {
         int columns = tensors[0].Columns;
-        long rows = tensors.Sum(t => t.Rows);
-        int groups = (int)((rows + Tile.GroupRows - 1) / Tile.GroupRows);
-        NativeBuffer buffer = Allocate(checked(groups * format.GroupBytes(columns)), $"matrix {tensors[0].Name}");
-        _workspace.Reserve(RepackJob.ScratchFloats(format, columns));
-        return new MatrixSection(format, columns, firstGroup, groups, buffer);
+        int groups = (int)((tensors.Sum(t => t.Rows) + Tile.GroupRows - 1) / Tile.GroupRows);
+        long bytes = checked(groups * format.GroupBytes(columns));
+        byte* weights = null;
+        if (_weightCache is not null) weights = _weightCache.Find(WeightCache.NameOf(tensors, format, columns, groups), bytes);
+        job = null;
+        if (weights is null)
+        {
+            weights = Allocate(bytes, $"matrix {tensors[0].Name}").Pointer;
+            _workspace.Reserve(RepackJob.ScratchFloats(format, columns));
+            job = new RepackJob(tensors, format, columns, _workspace, weights);
+        }
+
+        return new MatrixSection(format, columns, firstGroup, groups, weights);
     }
+
+    private static string NameOf(List<HostTensor> tensors, MatrixSection section) =>
+        WeightCache.NameOf(tensors, section.Format, tensors[0].Columns, section.Groups);
 }

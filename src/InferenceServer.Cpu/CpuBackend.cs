@@ -1,6 +1,7 @@
 using System.Diagnostics.CodeAnalysis;
 using InferenceServer.Core.Compute;
 using InferenceServer.Core.Stepping;
+using InferenceServer.Cpu.Cache;
 using InferenceServer.Cpu.Handles;
 using InferenceServer.Cpu.Kernels;
 using InferenceServer.Cpu.Memory;
@@ -31,6 +32,7 @@ public sealed partial class CpuBackend : IComputeBackend
     private readonly RopeJob _rope = new();
     private readonly EmbedJob _embed = new();
     private readonly SampleJob _sample;
+    private readonly WeightCache? _weightCache;
     private bool _disposed;
 
     /// <param name="options">Threads and memory.</param>
@@ -57,6 +59,7 @@ public sealed partial class CpuBackend : IComputeBackend
         _gateUp = new GateUpJob(_workspace, _inputs);
         _attention = new AttentionJob(_workspace, AttentionKernels.For(instructionSet, options.KvType));
         _sample = new SampleJob(sampler);
+        _weightCache = options.WeightCache is { } cache ? new WeightCache(cache, _kernels, options.Weights, _pool) : null;
     }
 
     public string Name => "cpu";
@@ -143,6 +146,7 @@ public sealed partial class CpuBackend : IComputeBackend
         _attention.Dispose();
         _workspace.Dispose();
         _inputs.Dispose();
+        _weightCache?.Dispose();
         foreach (NativeBuffer buffer in _buffers) buffer.Dispose();
         _buffers.Clear();
     }

@@ -34,5 +34,8 @@ public sealed record CpuOptions
     /// <summary>What weights stored as floats are converted to at load; quantized ones stay as they are, except for <see cref="WeightPrecision.F32"/>.</summary>
     public WeightPrecision Weights { get; init; }
 
+    /// <summary>Keep repacked weights on the disk; null: repack them at each start.</summary>
+    public WeightCacheOptions? WeightCache { get; init; }
+
     internal int EffectiveThreads => Threads == 0 ? CpuTopology.OfThisMachine.DefaultThreads(Environment.ProcessorCount) : Threads;
 }

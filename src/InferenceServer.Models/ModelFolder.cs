@@ -5,6 +5,7 @@ using InferenceServer.Models.Architectures;
 using InferenceServer.Models.Configuration;
 using InferenceServer.Models.Files;
 using InferenceServer.Models.Files.Gguf;
+using InferenceServer.Models.Manifest;
 using InferenceServer.Models.Running;
 
 namespace InferenceServer.Models;
@@ -118,6 +119,16 @@ public sealed class ModelFolder : IDisposable
         if (Directory.EnumerateFiles(path, "*" + GgufPartName.Extension).Order(StringComparer.Ordinal).FirstOrDefault() is { } gguf)
             throw new ModelLoadException($"'{path}' has no config.json but a GGUF file; name the file itself, such as '{gguf}'.");
     }
+
+    /// <summary>
+    /// A hash of all bytes of all weight files, whatever they are called. Files of 64 MiB and more are remembered by path, length and time of last change, and not
+    /// read again while these stay.
+    /// </summary>
+    /// <param name="progress">While files are read, from several threads.</param>
+    /// <param name="cancellation">Stops between reads.</param>
+    /// <exception cref="ModelLoadException">A file cannot be read.</exception>
+    public string HashWeights(IProgress<LoadProgress>? progress = null, CancellationToken cancellation = default) =>
+        WeightsHash.Of(_weights.Mapped, new VerifiedFiles(VerifiedFiles.DefaultPath), progress, cancellation);
 
     /// <param name="kvElementBytes">Bytes in which the backend stores one number of a key or value.</param>
     /// <param name="loadedBytes">What a tensor of a certain use takes in the backend; null: what it takes in its file.</param>

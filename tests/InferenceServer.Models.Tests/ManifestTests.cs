@@ -171,6 +171,7 @@ public sealed class ManifestTests : IDisposable
             memory.Remember(stream, small);
             VerifiedFiles later = new(memoryPath);
             Assert.True(later.Knows(stream, file));
+            Assert.Equal(file.Sha256, later.HashOf(stream));
             Assert.False(later.Knows(stream, small));
             Assert.False(later.Knows(stream, file with { Sha256 = new string('b', 64) }));
         }
@@ -178,6 +179,7 @@ public sealed class ManifestTests : IDisposable
         File.SetLastWriteTimeUtc(path, new DateTime(2020, 1, 1, 0, 0, 0, DateTimeKind.Utc));
         using FileStream changed = File.OpenRead(path);
         Assert.False(new VerifiedFiles(memoryPath).Knows(changed, file));
+        Assert.Null(new VerifiedFiles(memoryPath).HashOf(changed));
     }
 
     private void AssertRefused(string expected)

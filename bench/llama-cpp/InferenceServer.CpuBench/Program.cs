@@ -66,13 +66,14 @@ compare.SetAction(parsed => Guard(() =>
 Option<string> stored = new("--formats") { Description = "Weight formats, separated by commas.", HelpName = "NAMES", DefaultValueFactory = _ => "q8_0,q4_0,f16" };
 Option<string> weights = new("--weights") { Description = "What float weights become, as the server's option.", HelpName = "NAME", DefaultValueFactory = _ => "as-stored" };
 Option<int> loads = new("--rounds") { Description = "Of each format.", HelpName = "COUNT", DefaultValueFactory = _ => 6 };
-Command load = new("load", "How long our loads take, and how much memory.") { stored, weights, threads, loads, snapshot, folder, shape, llamaCpp };
+Option<string?> weightsCache = new("--weights-cache") { Description = "As the server's option: all but the first load map repacked weights from there.", HelpName = "FOLDER" };
+Command load = new("load", "How long our loads take, and how much memory.") { stored, weights, weightsCache, threads, loads, snapshot, folder, shape, llamaCpp };
 load.SetAction(parsed => Guard(() => Snapshot.Write(parsed.GetValue(snapshot), null,
-    LoadRun.Rounds(FilesOf(parsed, stored), parsed.GetValue(loads), parsed.GetValue(threads), parsed.GetRequiredValue(weights), Console.Error))));
+    LoadRun.Rounds(FilesOf(parsed, stored), parsed.GetValue(loads), parsed.GetValue(threads), parsed.GetRequiredValue(weights), parsed.GetValue(weightsCache), Console.Error))));
 
-Command loadOnce = new(LoadRun.Once, "One load: a line of JSON.") { model, weights, threads };
+Command loadOnce = new(LoadRun.Once, "One load: a line of JSON.") { model, weights, weightsCache, threads };
 loadOnce.SetAction(parsed => Guard(() =>
-    Console.Out.WriteLine(JsonSerializer.Serialize(LoadRun.MeasureAsync(parsed.GetRequiredValue(model), parsed.GetValue(threads), parsed.GetRequiredValue(weights)).GetAwaiter().GetResult()))));
+    Console.Out.WriteLine(JsonSerializer.Serialize(LoadRun.MeasureAsync(parsed.GetRequiredValue(model), parsed.GetValue(threads), parsed.GetRequiredValue(weights), parsed.GetValue(weightsCache)).GetAwaiter().GetResult()))));
 
 Command warmth = new("warmth", "Whether the first steps behind a load are as fast as later ones.") { stored, threads, loads, snapshot, folder, shape, llamaCpp };
 warmth.SetAction(parsed => Guard(() => Snapshot.Write(parsed.GetValue(snapshot), null, WarmthRun.Rounds(FilesOf(parsed, stored), parsed.GetValue(loads), parsed.GetValue(threads), Console.Error))));

@@ -9,6 +9,8 @@ internal sealed unsafe class EmittedQuantizedFormat(QuantizedLayout layout, Emit
 {
     public override ElementType Type => layout.Type;
 
+    public override string Layout => QuantizedLayout.Name;
+
     public override InputForm Input => layout.Input;
 
     public override long GroupBytes(int columns) => layout.GroupBytes(columns);
@@ -26,6 +28,8 @@ internal sealed unsafe class EmittedHalfFormat(ElementType type, InputForm input
     private const int Turn = Bf16Emitter.ColumnsPerTurn;
 
     public override ElementType Type => type;
+
+    public override string Layout => type == ElementType.BF16 ? "padded words" : "columns";
 
     public override InputForm Input => input;
 

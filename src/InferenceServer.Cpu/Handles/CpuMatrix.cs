@@ -1,11 +1,10 @@
 using InferenceServer.Core.Compute;
 using InferenceServer.Cpu.Kernels;
-using InferenceServer.Cpu.Memory;
 
 namespace InferenceServer.Cpu.Handles;
 
 /// <summary>Consecutive rows of one format, in groups of 16; the last group of a matrix is padded with zeros.</summary>
-internal sealed unsafe class MatrixSection(WeightFormat format, int columns, int firstGroup, int groups, NativeBuffer buffer)
+internal sealed unsafe class MatrixSection(WeightFormat format, int columns, int firstGroup, int groups, byte* weights)
 {
     public WeightFormat Format { get; } = format;
 
@@ -13,7 +12,8 @@ internal sealed unsafe class MatrixSection(WeightFormat format, int columns, int
 
     public int Groups { get; } = groups;
 
-    public byte* Weights => buffer.Pointer;
+    /// <summary>The backend's own memory, or a mapped file of its weights cache: read-only.</summary>
+    public byte* Weights { get; } = weights;
 
     /// <summary>Bytes from one group to the next.</summary>
     public nint GroupStride { get; } = (nint)format.GroupBytes(columns);

@@ -94,6 +94,9 @@ internal sealed unsafe class KernelTable
     public WeightFormat this[ElementType type] => Array.Find(_formats, f => f.Type == type)
         ?? throw new NotSupportedException($"The CPU backend has no kernels for {type} weights.");
 
+    /// <summary>The types and where their numbers lie, for whoever keeps packed weights.</summary>
+    public string Layouts => string.Join(", ", _formats.DistinctBy(f => f.Type).OrderBy(f => f.Type).Select(f => $"{f.Type} {f.Layout}"));
+
     private static KernelTable Create<TBytes, TLanes>(InstructionSet set, delegate*<Tile*, void> wide)
         where TBytes : struct, IByteLanes<TBytes, TLanes>
         where TLanes : struct, ILanes<TLanes> => new(

@@ -35,7 +35,16 @@ internal unsafe struct LinearTile
 /// </summary>
 internal abstract unsafe class WeightFormat
 {
+    /// <summary>
+    /// Of all layouts, packers and conversions together. Raise it when any of them gives other bytes than before: caches of repacked weights are keyed by it,
+    /// and would be taken for good. <c>LayoutVersionTests</c> fails when that was forgotten.
+    /// </summary>
+    public const int LayoutVersion = 1;
+
     public abstract ElementType Type { get; }
+
+    /// <summary>Names where the numbers of a group lie: two formats of one type with the same name have the same bytes.</summary>
+    public abstract string Layout { get; }
 
     public abstract InputForm Input { get; }
 

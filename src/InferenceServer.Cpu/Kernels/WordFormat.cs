@@ -11,6 +11,8 @@ internal sealed unsafe class WordFormat(FormatKernels kernels) : WeightFormat
 {
     public override ElementType Type => kernels.Type;
 
+    public override string Layout => "words";
+
     public override InputForm Input => InputForm.F32;
 
     public override long GroupBytes(int columns) => (long)kernels.WordsPerRow(columns) * Tile.WordBytes;

@@ -10,8 +10,9 @@ namespace InferenceServer.Cpu.Ops;
 /// another node may repack some of it, whose pages then lie there. Pages are the grain: under 2 MB pages a share's edge may lie on its neighbour's node,
 /// which is a large part of a matrix of a few MB only.
 /// </summary>
-/// <param name="jobs">One a section.</param>
-internal sealed class RepackMatrixJob(CpuMatrix matrix, RepackJob[] jobs) : ParallelJob
+/// <param name="matrix">Its memory is there, not yet filled.</param>
+/// <param name="jobs">One a section; null for one that came from the weights cache.</param>
+internal sealed class RepackMatrixJob(CpuMatrix matrix, RepackJob?[] jobs) : ParallelJob
 {
     private int _items;
 
@@ -32,9 +33,10 @@ internal sealed class RepackMatrixJob(CpuMatrix matrix, RepackJob[] jobs) : Para
     {
         for (int i = 0; i < jobs.Length; i++)
         {
+            if (jobs[i] is not { } job) continue;
             MatrixSection section = matrix.Sections[i];
             int from = Math.Max(begin - section.FirstGroup, 0), to = Math.Min(end - section.FirstGroup, section.Groups);
-            if (from < to) jobs[i].Execute(from, to, worker);
+            if (from < to) job.Execute(from, to, worker);
         }
     }
 }

@@ -16,9 +16,10 @@ internal sealed unsafe partial class MappedFile : IDisposable
     private readonly MemoryMappedViewAccessor _view;
     private byte* _start;
 
-    private MappedFile(MemoryMappedFile file, string path, long length)
+    private MappedFile(MemoryMappedFile file, FileStream stream, string path, long length)
     {
         _file = file;
+        Stream = stream;
         Path = path;
         Length = length;
         _view = file.CreateViewAccessor(0, length, MemoryMappedFileAccess.Read);
@@ -27,6 +28,9 @@ internal sealed unsafe partial class MappedFile : IDisposable
     }
 
     public string Path { get; }
+
+    /// <summary>The very file that is mapped, whatever bears its name by now. One reader at a time; closed with this.</summary>
+    public FileStream Stream { get; }
 
     public long Length { get; }
 
@@ -46,7 +50,7 @@ internal sealed unsafe partial class MappedFile : IDisposable
                 throw new ModelLoadException($"'{path}' is empty; download it again.");
             }
 
-            return new MappedFile(MemoryMappedFile.CreateFromFile(stream, null, 0, MemoryMappedFileAccess.Read, HandleInheritability.None, leaveOpen: false), path, length);
+            return new MappedFile(MemoryMappedFile.CreateFromFile(stream, null, 0, MemoryMappedFileAccess.Read, HandleInheritability.None, leaveOpen: false), stream, path, length);
         }
         catch (Exception e) when (e is IOException or UnauthorizedAccessException)
         {

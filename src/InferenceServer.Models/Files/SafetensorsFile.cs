@@ -17,6 +17,8 @@ internal sealed class SafetensorsFile : IDisposable
 
     public string Path => _file.Path;
 
+    public MappedFile File => _file;
+
     /// <summary>By name.</summary>
     public IReadOnlyDictionary<string, HostTensor> Tensors => _tensors;
 

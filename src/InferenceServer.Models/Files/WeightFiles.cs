@@ -14,7 +14,7 @@ internal sealed class WeightFiles : IDisposable
     public const string HeadName = "lm_head.weight";
 
     private readonly List<IDisposable> _files = [];
-    private readonly List<string> _paths = [];
+    private readonly List<MappedFile> _mapped = [];
     private readonly Dictionary<string, HostTensor> _tensors = [];
 
     /// <summary>What says which tensors there must be, in errors.</summary>
@@ -27,7 +27,10 @@ internal sealed class WeightFiles : IDisposable
     public IReadOnlyDictionary<string, HostTensor> Tensors => _tensors;
 
     /// <summary>Paths of the files that are open.</summary>
-    public IEnumerable<string> Paths => _paths;
+    public IEnumerable<string> Paths => _mapped.Select(f => f.Path);
+
+    /// <summary>The files that are open; none where tensors are in no file.</summary>
+    public IReadOnlyList<MappedFile> Mapped => _mapped;
 
     /// <summary>Stored bytes of all tensors.</summary>
     public long TensorBytes => _tensors.Values.Sum(t => t.Bytes);
@@ -65,15 +68,15 @@ internal sealed class WeightFiles : IDisposable
     /// <summary>Tensors of files in another format.</summary>
     /// <param name="tensors">By Hugging Face's names.</param>
     /// <param name="owner">Of the files; disposed with the result.</param>
-    /// <param name="paths">Of the files.</param>
+    /// <param name="files">Where they are.</param>
     /// <param name="configName">What says which tensors there must be.</param>
     /// <param name="storedName">Hugging Face's name to the file's.</param>
-    public static WeightFiles Of(IEnumerable<HostTensor> tensors, IDisposable owner, IEnumerable<string> paths, string configName, Func<string, string> storedName)
+    public static WeightFiles Of(IEnumerable<HostTensor> tensors, IDisposable owner, IEnumerable<MappedFile> files, string configName, Func<string, string> storedName)
     {
         WeightFiles weights = new() { ConfigName = configName, StoredName = storedName };
         foreach (HostTensor tensor in tensors) weights._tensors.Add(tensor.Name, tensor);
         weights._files.Add(owner);
-        weights._paths.AddRange(paths);
+        weights._mapped.AddRange(files);
         return weights;
     }
 
@@ -86,7 +89,7 @@ internal sealed class WeightFiles : IDisposable
     {
         SafetensorsFile file = SafetensorsFile.Open(path);
         _files.Add(file);
-        _paths.Add(path);
+        _mapped.Add(file.File);
         foreach ((string name, HostTensor tensor) in file.Tensors)
             if (!_tensors.TryAdd(name, tensor)) throw new ModelLoadException($"'{path}' holds tensor '{name}', which an earlier shard holds too.");
         return file;

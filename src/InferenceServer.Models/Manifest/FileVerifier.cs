@@ -14,7 +14,7 @@ internal static class FileVerifier
     private const int BufferBytes = 1 << 20;
 
     /// <summary>More readers than this only make a disk seek.</summary>
-    private const int MaxParallelFiles = 4;
+    public const int MaxParallelFiles = 4;
 
     /// <summary>Files that serving reads if they are there; shards are known only once their index was read.</summary>
     private static readonly string[] Known =
@@ -51,7 +51,7 @@ internal static class FileVerifier
             using FileStream stream = new(path, FileMode.Open, FileAccess.Read, FileShare.Read, bufferSize: 0, FileOptions.SequentialScan);
             if (stream.Length != file.Bytes) return $"has {stream.Length} bytes, expected {file.Bytes}; download it again";
             if (memory?.Knows(stream, file) == true) return null;
-            string actual = Hash(stream, cancellation);
+            string actual = Hash(stream, null, cancellation);
             if (actual != file.Sha256) return $"has SHA-256 {actual}, expected {file.Sha256}; download it again, and do not use it";
             memory?.Remember(stream, file);
             return null;
@@ -62,7 +62,10 @@ internal static class FileVerifier
         }
     }
 
-    private static string Hash(FileStream stream, CancellationToken cancellation)
+    /// <param name="stream">At its start.</param>
+    /// <param name="read">Told how many bytes came.</param>
+    /// <param name="cancellation">Between reads.</param>
+    public static string Hash(FileStream stream, Action<int>? read, CancellationToken cancellation)
     {
         using IncrementalHash hash = IncrementalHash.CreateHash(HashAlgorithmName.SHA256);
         byte[] buffer = ArrayPool<byte>.Shared.Rent(BufferBytes);
@@ -72,6 +75,7 @@ internal static class FileVerifier
             {
                 cancellation.ThrowIfCancellationRequested();
                 hash.AppendData(buffer, 0, count);
+                read?.Invoke(count);
             }
         }
         finally

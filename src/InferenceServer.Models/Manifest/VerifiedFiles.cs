@@ -3,7 +3,7 @@ using System.Globalization;
 namespace InferenceServer.Models.Manifest;
 
 /// <summary>
-/// Remembers which big files were hashed and found right, by path, length and time of last change, so that a start does not read
+/// Remembers the hashes of big files that were read, by path, length and time of last change, so that a start does not read
 /// 16 GB twice. Small files are always hashed. It guards against damage and mix-ups, not against someone who can write both the
 /// weights and this file; <c>models verify</c> never asks it. Thread-safe.
 /// </summary>
@@ -38,6 +38,14 @@ internal sealed class VerifiedFiles
                 : Path.Combine(home, ".cache");
             return Path.Combine(cache, "inference-server", "verified-files.txt");
         }
+    }
+
+    /// <summary>The hash of a file that was read before and has not changed since; null for one that must be hashed.</summary>
+    /// <param name="stream">Open on the file.</param>
+    public string? HashOf(FileStream stream)
+    {
+        string end = LineOf(stream, new ModelFile("", stream.Length, ""));
+        lock (_lock) return _lines.FirstOrDefault(l => l.EndsWith(end, StringComparison.Ordinal) && l.Length == 64 + end.Length)?[..64];
     }
 
     /// <param name="stream">Open on the file; a symbolic link has been followed, so the time is its target's.</param>

@@ -84,6 +84,8 @@ internal static class OptionCatalog
             (o, v) => o with { Cpu = o.Cpu with { Threads = Int(v) } }),
         new("Cpu.Weights", "--weights", "as-stored|f32|bf16|q8|q4", "What float weights become at load on a CPU: q8 takes 8.5 bits a weight, q4 4.5 (embedding and head as q8); quantized files stay as they are, but for f32. Default: as-stored.",
             (o, v) => o with { Cpu = o.Cpu with { Weights = WeightsOf(v) } }),
+        new("Cpu.WeightsCache", "--weights-cache", "FOLDER", "Keep weights there as the CPU's kernels want them, about as large as the model in memory; later starts map the file instead of repacking. Delete files at will. Default: none.",
+            (o, v) => o with { Cpu = o.Cpu with { WeightsCache = v } }),
         new("Gpu.Memory", null, "BYTES|SHARE", "What may be taken of the GPU's memory, such as 40G or 0.8; weights and buffers come first, the KV pool gets the rest. Default: 0.9.",
             (o, v) => o with { Gpu = o.Gpu with { Memory = BytesOrShare(v) } }),
     ];

@@ -123,6 +123,9 @@ internal sealed record CpuOptions
 
     /// <summary>What float weights become at load.</summary>
     public WeightPrecision Weights { get; init; }
+
+    /// <summary>A folder for repacked weights; null repacks them at each start.</summary>
+    public string? WeightsCache { get; init; }
 }
 
 internal sealed record GpuOptions

@@ -18,6 +18,7 @@ public class StartFailureTests
         { "cuda", "--kv-memory", "does not fit", "--kv-memory" },
         { "cuda", "--kv-type", "--kv-type is q8, but on cuda:0", "--device cpu" },
         { "cuda", "--weights", "--weights is q4, but on cuda:0", "--device cpu" },
+        { "cuda", "--weights-cache", "--weights-cache is 'somewhere'", "--device cpu" },
         { "cuda", "--gpu-memory", "--gpu-memory asks for", "Lower it" },
         { "cuda", "small GPU", "does not fit", "serve a smaller model" },
         { "cuda", "old GPU", "too old", "--device cpu" },
@@ -37,6 +38,7 @@ public class StartFailureTests
             "--kv-memory" => options with { Kv = new KvOptions { Memory = 1L << 40 } },
             "--kv-type" => options with { Kv = new KvOptions { Type = KvType.Q8 } },
             "--weights" => options with { Cpu = options.Cpu with { Weights = WeightPrecision.Q4 } },
+            "--weights-cache" => options with { Cpu = options.Cpu with { WeightsCache = "somewhere" } },
             "--gpu-memory" => options with { Gpu = new GpuOptions { Memory = 1L << 40 } },
             _ => options,
         };

@@ -14,13 +14,14 @@ internal static class OurModel
     /// <param name="threads">Of the CPU backend.</param>
     /// <param name="kvBytes">The KV pool.</param>
     /// <param name="weights">What float weights become.</param>
+    /// <param name="weightsCache">The folder of a weights cache, or null.</param>
     /// <exception cref="BenchException">It cannot be loaded.</exception>
-    public static async Task<(LoadedModel Model, double Seconds)> LoadAsync(string path, int threads, long kvBytes, WeightPrecision weights = WeightPrecision.AsStored)
+    public static async Task<(LoadedModel Model, double Seconds)> LoadAsync(string path, int threads, long kvBytes, WeightPrecision weights = WeightPrecision.AsStored, string? weightsCache = null)
     {
         ServerOptions options = new()
         {
             Model = new ModelOptions { Path = path, Device = "cpu" },
-            Cpu = new Options.CpuOptions { Threads = threads, Weights = weights },
+            Cpu = new Options.CpuOptions { Threads = threads, Weights = weights, WeightsCache = weightsCache },
             Kv = new KvOptions { Memory = kvBytes },
             Scheduler = new SchedulerOptions { DecodeSlowdown = 0 }, // all sequences begin together, as in llama-batched-bench
         };

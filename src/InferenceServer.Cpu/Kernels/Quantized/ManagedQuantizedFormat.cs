@@ -16,6 +16,8 @@ internal sealed unsafe class ManagedQuantizedFormat<TBytes, TLanes, TFormat> : W
 
     public override ElementType Type => TFormat.Layout.Type;
 
+    public override string Layout => QuantizedLayout.Name;
+
     public override InputForm Input => TFormat.Layout.Input;
 
     public override long GroupBytes(int columns) => TFormat.Layout.GroupBytes(columns);

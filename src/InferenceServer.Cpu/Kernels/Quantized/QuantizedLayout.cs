@@ -5,6 +5,9 @@ namespace InferenceServer.Cpu.Kernels.Quantized;
 /// <summary>A quantized format's place in memory, the same on every instruction set.</summary>
 internal sealed unsafe class QuantizedLayout
 {
+    /// <summary>See <see cref="WeightFormat.Layout"/>.</summary>
+    public const string Name = "blocks";
+
     public static readonly QuantizedLayout Q8 = new(
         ElementType.Q8, InputForm.BytesSum, Q8Layout.UnitBytes, 0, &Unpacking.Q8);
 

@@ -16,6 +16,8 @@ internal sealed class GgufFile : IDisposable
 
     public string Path => _file.Path;
 
+    public MappedFile File => _file;
+
     public GgufMetadata Metadata => _header.Metadata;
 
     public IReadOnlyList<HostTensor> Tensors => _header.Tensors;

@@ -30,6 +30,6 @@ internal static class GgufWeights
                 throw new ModelLoadException($"'{parts.Metadata.Path}' holds tensor '{stored}', which a {config.Architecture} does not have; check that the file's architecture is right.");
         }
 
-        return WeightFiles.Of(tensors.Values, parts, parts.Files.Select(f => f.Path), "its metadata", GgufTensorNames.ToGguf);
+        return WeightFiles.Of(tensors.Values, parts, parts.Files.Select(f => f.File), "its metadata", GgufTensorNames.ToGguf);
     }
 }

@@ -1,3 +1,4 @@
+using System.Diagnostics;
 using InferenceServer.Core.Compute;
 using InferenceServer.Core.Stepping;
 using InferenceServer.Cpu;
@@ -23,7 +24,13 @@ internal sealed class CpuDevice(ISampler? sampler = null) : IModelDevice
 
     public IModelRunner LoadRunner(ModelFolder folder, ServerOptions options, ILogger logger)
     {
-        InferenceServer.Cpu.CpuOptions cpu = new() { Threads = options.Cpu.Threads, Weights = options.Cpu.Weights };
+        long started = Stopwatch.GetTimestamp();
+        InferenceServer.Cpu.CpuOptions cpu = new()
+        {
+            Threads = options.Cpu.Threads,
+            Weights = options.Cpu.Weights,
+            WeightCache = options.Cpu.WeightsCache is { } cache ? new WeightCacheOptions(cache, ModelFolder.NameOf(folder.Path), folder.HashWeights(new LoadLog(logger, "hashing"))) : null,
+        };
         CpuBackend backend = new(options.Kv.Type is { } type ? cpu with { KvType = type } : cpu, sampler ?? new HostSampler());
         try
         {
@@ -36,7 +43,9 @@ internal sealed class CpuDevice(ISampler? sampler = null) : IModelDevice
                 KvBlockBytes = blockBytes,
             };
             LoadLog.Loading(logger, folder.Config.Architecture, memory.WeightBytes >> 20, runner.KvBytes >> 20, backend.Description);
-            return folder.LoadRunner(backend, runner, new LoadLog(logger));
+            IModelRunner loaded = folder.LoadRunner(backend, runner, new LoadLog(logger));
+            if (backend.CompleteWeights() is { } report) LoadLog.WeightCache(logger, report, Stopwatch.GetElapsedTime(started));
+            return loaded;
         }
         catch
         {

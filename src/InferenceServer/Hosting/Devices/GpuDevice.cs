@@ -51,6 +51,7 @@ internal sealed class GpuDevice(int index, CudaDoor cuda, CudaDevice opened) : I
             ElementType precision = folder.WeightType == ElementType.F16 ? ElementType.F16 : ElementType.BF16;
             RefuseOtherKvType(options.Kv.Type, precision);
             RefuseConversion(options.Cpu.Weights);
+            RefuseCache(options.Cpu.WeightsCache);
             RunnerOptions runner = StepSizes.Of(options, TokensPerStep);
             CudaOptions sizes = new()
             {
@@ -85,6 +86,13 @@ internal sealed class GpuDevice(int index, CudaDoor cuda, CudaDevice opened) : I
         if (asked == WeightPrecision.AsStored) return;
         throw new StartupException(
             $"--weights is {asked.ToString().ToLowerInvariant()}, but on {Name} weights are not converted at load; leave --weights out, or use --device cpu.");
+    }
+
+    private void RefuseCache(string? folder)
+    {
+        if (folder is null) return;
+        throw new StartupException(
+            $"--weights-cache is '{folder}', but it holds weights in the CPU kernels' layout, and {Name} has no use for them; leave --weights-cache out, or use --device cpu.");
     }
 
     private static CudaModelSizes SizesOf(ModelConfig config) => new()
