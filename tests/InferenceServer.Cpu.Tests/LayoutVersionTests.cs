@@ -15,7 +15,19 @@ public sealed unsafe class LayoutVersionTests
 
     private static readonly Dictionary<string, string> Pinned = new()
     {
-        ["none"] = "",
+        ["F32 words"] = "7e46dd7e2066d628",
+        ["F16 words"] = "2440ae7ebd6937fc",
+        ["BF16 words"] = "2440ae7ebd6937fc",
+        ["Q8 blocks"] = "1c1e6d1b80d4bde4",
+        ["Q4 blocks"] = "97c4717064e4920a",
+        ["Q4K blocks"] = "a2c051e44c7d1a66",
+        ["Q5K blocks"] = "e5d582d159024d5c",
+        ["Q6K blocks"] = "1126816bc4d98056",
+        ["F16 columns"] = "9f48429a57ce8842",
+        ["BF16 padded words"] = "2440ae7ebd6937fc",
+        ["to BF16"] = "2f026357a633ebb8",
+        ["to Q8"] = "920f6b5cba32bf46",
+        ["to Q4"] = "39bd110ae69a1129",
     };
 
     [Fact]

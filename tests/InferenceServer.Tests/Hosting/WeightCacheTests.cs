@@ -1,5 +1,4 @@
 using InferenceServer.Core.Requests;
-using InferenceServer.Core.Stepping;
 using InferenceServer.Cpu;
 using InferenceServer.Hosting;
 using InferenceServer.Hosting.Devices;
