@@ -70,7 +70,7 @@ public sealed class ModelFolder : IDisposable
     {
         if (!Directory.Exists(path))
             throw new ModelLoadException($"'{path}' is not a folder; expected one with config.json and model.safetensors, or a .gguf file.");
-        RefuseFolderOfGguf(path);
+        RefuseFolderWithoutConfig(path);
         ModelConfig config = ConfigReader.Read(System.IO.Path.Combine(path, "config.json"));
         WeightFiles weights = openWeights(path);
         try
@@ -113,11 +113,12 @@ public sealed class ModelFolder : IDisposable
         return (tables, GgufTokenizer.Settings(parts.Metadata, tables));
     }
 
-    private static void RefuseFolderOfGguf(string path)
+    private static void RefuseFolderWithoutConfig(string path)
     {
         if (File.Exists(System.IO.Path.Combine(path, "config.json"))) return;
         if (Directory.EnumerateFiles(path, "*" + GgufPartName.Extension).Order(StringComparer.Ordinal).FirstOrDefault() is { } gguf)
             throw new ModelLoadException($"'{path}' has no config.json but a GGUF file; name the file itself, such as '{gguf}'.");
+        throw new ModelLoadException($"'{path}' has no config.json; name a folder with config.json, tokenizer.json and safetensors, or a GGUF file.");
     }
 
     /// <summary>

@@ -48,6 +48,17 @@ public sealed class ModelFolderTests : IDisposable
         Assert.Equal(TinyModel.Vocabulary, runner.Limits.VocabularySize);
     }
 
+    [Theory]
+    [InlineData("notes.txt", "name a folder with config.json")]
+    [InlineData("model.gguf", "name the file itself, such as '")]
+    public void A_folder_that_is_no_models_says_what_to_name(string file, string nextStep)
+    {
+        File.WriteAllText(Path.Combine(_folder.Path, file), "");
+        ModelLoadException refused = Assert.Throws<ModelLoadException>(() => ModelFolder.Open(_folder.Path));
+        Assert.Contains("has no config.json", refused.Message, StringComparison.Ordinal);
+        Assert.Contains(nextStep, refused.Message, StringComparison.Ordinal);
+    }
+
     [Fact]
     public void An_untied_head_must_be_there()
     {

@@ -4,9 +4,8 @@ using InferenceServer.Cpu.Memory;
 namespace InferenceServer.Cpu.Cache;
 
 /// <summary>
-/// A weights cache's file, mapped read-only and computed from where it lies: processes share it, and a load copies nothing. Linux 6.18, ext4, two threads
-/// of Zen 4 over 1.2 GB, medians of 15 passes taken in turn: 31.0 GB/s mapped with advice for 2 MB pages (the file system then keeps it in such), 30.8 from memory
-/// in 2 MB pages, 27.9 from memory in 4 KB pages, which is what a file system without large pages would give. Reading it into memory first would cost 0.2 to 3 s instead of 0.05.
+/// A weights cache's file, mapped read-only and computed from where it lies: processes share it, and a load copies nothing. With advice for 2 MB pages a file
+/// system that has them (ext4 of Linux 6.18 does) is read as fast as memory in such pages; elsewhere it is as fast as memory in 4 KB pages, about a tenth slower.
 /// Pages may leave the memory when it is short, and are read again. The file is never changed: a new one takes its name.
 /// </summary>
 internal sealed unsafe class WeightCacheFile : IDisposable
