@@ -5,7 +5,7 @@ namespace InferenceServer.Cpu.Cache;
 
 /// <summary>
 /// A weights cache's file, mapped read-only and computed from where it lies: processes share it, and a load copies nothing. With advice for 2 MB pages a file
-/// system that has them (ext4 of Linux 6.18 does) is read as fast as memory in such pages; elsewhere it is as fast as memory in 4 KB pages, about a tenth slower.
+/// system that has them (ext4 of Linux 6.18 does) is read like memory in such pages, others like memory in 4 KB pages.
 /// Pages may leave the memory when it is short, and are read again. The file is never changed: a new one takes its name.
 /// </summary>
 internal sealed unsafe class WeightCacheFile : IDisposable

@@ -53,8 +53,8 @@ internal abstract class DotEmitter
     protected abstract int InputUnit { get; }
 
     /// <summary>
-    /// How far ahead of a stream its lines are asked for, and into the cache of which level. Measured on Zen 4: the processor's own prefetching alone reads
-    /// formats of few bytes a turn as fast as a plain read, and being asked for what it would fetch anyway costs it 2-8 %.
+    /// How far ahead of a stream its lines are asked for, and into the cache of which level. None where
+    /// the processor's own prefetching reads as fast without: being asked for what it would fetch anyway slows it down.
     /// </summary>
     protected virtual ReadOnlySpan<(int Bytes, int Level)> StreamAhead => [];
 

@@ -7,7 +7,7 @@ namespace InferenceServer.Cpu.Handles;
 
 /// <summary>
 /// Keys and values as <see cref="Type"/>. A block holds all layers, so that memory is touched first as sequences grow, a page in a while; were each layer
-/// a region of its own, they would all need their next page in the same step (TinyLlama, 2 MB pages: 120 ms every 1,024 tokens).
+/// a region of its own, they would all need their next page in the same step, which streams would feel.
 /// Per block and layer, per KV head: keys in groups of 16 positions, transposed, so that 16 scores
 /// take one multiply-add a dimension; then, for Q8, a scale per key and one per value; then values (position, headDim).
 /// Keys of a group: F32 (headDim, 16), BF16 (headDim / 2, 16 words of two dimensions, the even one low), Q8 (headDim, 16) bytes. Values: F32 and Q8

@@ -43,8 +43,9 @@ internal static unsafe class Conversion
         return float.IsNaN(value) ? (ushort)0x7FC0 : (ushort)(bits + 0x7FFF + (bits >> 16 & 1) >> 16);
     }
 
-    [MethodImpl(MethodImplOptions.AggressiveOptimization)]
-    private static void ToBf16(float* values, int columns, ushort* stored)
+    /// <summary>To nearest, ties to even; weights at load and activations in a step.</summary>
+    [MethodImpl(MethodImplOptions.AggressiveOptimization | MethodImplOptions.NoInlining)]
+    public static void ToBf16(float* values, int columns, ushort* stored)
     {
         int i = 0;
         for (; i <= columns - 2 * Lanes; i += 2 * Lanes)

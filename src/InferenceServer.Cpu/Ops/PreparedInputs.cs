@@ -1,5 +1,3 @@
-using System.Runtime.CompilerServices;
-using System.Runtime.Intrinsics;
 using InferenceServer.Cpu.Handles;
 using InferenceServer.Cpu.Kernels;
 using InferenceServer.Cpu.Kernels.Quantized;
@@ -46,7 +44,7 @@ internal sealed unsafe class PreparedInputs : ParallelJob, IDisposable
         for (int row = begin; row < end; row++)
         {
             byte* target = this[_form] + row * _strides[(int)_form];
-            if (_form == InputForm.Bf16) RoundToBf16(_input.Row(row), CpuActivation.PaddedColumns(_input.Columns), (ushort*)target);
+            if (_form == InputForm.Bf16) Conversion.ToBf16(_input.Row(row), CpuActivation.PaddedColumns(_input.Columns), (ushort*)target);
             else ByteInput.Quantize(_input.Row(row), _input.Columns, _form, target);
         }
     }
@@ -59,22 +57,6 @@ internal sealed unsafe class PreparedInputs : ParallelJob, IDisposable
     /// <summary>Rows of bf16 begin a cache line later than a power of two would have it: else all tokens share one cache set.</summary>
     private static long RowBytes(InputForm form, int columns) =>
         form == InputForm.Bf16 ? CpuActivation.PaddedColumns(columns) * (long)sizeof(ushort) / 64 * 64 + 128 : ByteInput.RowBytes(form, columns);
-
-    /// <summary>To nearest, ties to even. Columns are a multiple of 16.</summary>
-    [MethodImpl(MethodImplOptions.AggressiveOptimization | MethodImplOptions.NoInlining)]
-    private static void RoundToBf16(float* input, int columns, ushort* output)
-    {
-        for (int i = 0; i < columns; i += 16) Vector256.Narrow(High(input + i), High(input + i + 8)).Store(output + i);
-    }
-
-    [MethodImpl(MethodImplOptions.AggressiveInlining)]
-    private static Vector256<uint> High(float* values)
-    {
-        Vector256<float> floats = Vector256.Load(values);
-        Vector256<uint> bits = floats.AsUInt32();
-        Vector256<uint> rounded = (bits + Vector256.Create(0x7FFFu) + (bits >> 16 & Vector256<uint>.One)) >> 16;
-        return Vector256.ConditionalSelect(Vector256.Equals(floats, floats).AsUInt32(), rounded, Vector256.Create(0x7FC0u));
-    }
 
     private void Reserve(InputForm form, long bytes)
     {
