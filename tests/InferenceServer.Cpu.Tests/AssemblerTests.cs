@@ -86,6 +86,25 @@ public sealed class AssemblerTests
     }
 
     [Fact]
+    public void Tile_instructions_are_encoded_as_an_assembler_does()
+    {
+        Check("C4E2784907", code => code.ConfigureTiles(new Address(Gp.Rdi)));
+        Check("C4C278494540", code => code.ConfigureTiles(new Address(Gp.R13, 64)));
+        Check("C4E27849C0", code => code.ReleaseTiles());
+        Check("C4E27B49E8", code => code.ZeroTile(5));
+        Check("C4E27B4B1C06", code => code.LoadTile(3, new Address(Gp.Rsi, 0, Gp.Rax, 1)));
+        Check("C4827B4BB40C00020000", code => code.LoadTile(6, new Address(Gp.R12, 512, Gp.R9, 1)));
+        Check("C4E27B4B540520", code => code.LoadTile(2, new Address(Gp.Rbp, 32, Gp.Rax, 1)));
+        Check("C4E27A4B8C0400040000", code => code.StoreTile(new Address(Gp.Rsp, 1024, Gp.Rax, 1), 1));
+        Check("C4827A4B3C10", code => code.StoreTile(new Address(Gp.R8, 0, Gp.R10, 1), 7));
+        Check("C4E25B5EC2", code => code.DotByteTiles(0, 2, 4));
+        Check("C4E24B5EFD", code => code.DotByteTiles(7, 5, 6));
+        Check("C4E2425CCC", code => code.DotBf16Tiles(1, 4, 7));
+        Check("62E17C485B442410", code => code.Int32ToFloat(16, new Address(Gp.Rsp, 1024)));
+        Check("62C104505998 04040000".Replace(" ", ""), code => code.MultiplyBroadcast(19, 31, new Address(Gp.R8, 1028)));
+    }
+
+    [Fact]
     public void A_jump_back_counts_from_its_own_end()
     {
         Assembler code = new();

@@ -34,7 +34,8 @@ internal static class Samples
 
     /// <summary>The set multiplies bf16 weights by inputs rounded to bf16.</summary>
     public static bool RoundsInput(string instructionSet, ElementType type) =>
-        type == ElementType.BF16 && instructionSet == nameof(InstructionSet.Avx512Vnni) && MachineFeatures.Avx512Bf16;
+        type == ElementType.BF16 && ((instructionSet == nameof(InstructionSet.Avx512Vnni) && MachineFeatures.Avx512Bf16)
+            || (instructionSet == nameof(InstructionSet.Amx) && (MachineFeatures.TilesOfBf16 || MachineFeatures.Avx512Bf16)));
 
     public static float RoundToBf16(float value) => BitConverter.UInt32BitsToSingle((uint)Ops.Conversion.ToBf16(value) << 16);
 

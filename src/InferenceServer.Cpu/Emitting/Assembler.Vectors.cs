@@ -20,6 +20,7 @@ internal sealed partial class Assembler
         None,
         X66,
         XF3,
+        XF2,
     }
 
     public void Load(int target, Address source) => Evex(Map.Plain, Prefix.None, 0x10, target, 0, source, Whole);
@@ -61,6 +62,8 @@ internal sealed partial class Assembler
     public void DotBf16(int sum, int weights, Address broadcast) => Evex(Map.X38, Prefix.XF3, 0x52, sum, weights, broadcast, Element, true);
 
     public void AddInt32(int target, int left, int right) => Evex(Map.Plain, Prefix.X66, 0xFE, target, left, right);
+
+    public void Int32ToFloat(int target, Address source) => Evex(Map.Plain, Prefix.None, 0x5B, target, 0, source, Whole);
 
     public void Int32ToFloat(int target, int source) => Evex(Map.Plain, Prefix.None, 0x5B, target, 0, source);
 

@@ -13,6 +13,7 @@ internal unsafe struct DotCall
     public const int OutputOffset = 32;
     public const int OutputStrideOffset = 40;
     public const int UnitsOffset = 48;
+    public const int ScratchOffset = 56;
 
     public byte* Weights;
 
@@ -30,4 +31,7 @@ internal unsafe struct DotCall
 
     /// <summary>How often the format's loop runs.</summary>
     public nint Units;
+
+    /// <summary>For kernels that need memory of their own: <see cref="ByteTileEmitter"/>. A cache line's multiple.</summary>
+    public byte* Scratch;
 }

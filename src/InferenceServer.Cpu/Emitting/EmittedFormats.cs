@@ -11,7 +11,7 @@ internal sealed unsafe class EmittedQuantizedFormat(QuantizedLayout layout, Emit
 
     public override string Layout => QuantizedLayout.Name;
 
-    public override InputForm Input => layout.Input;
+    public override InputForm InputFor(int tokens) => layout.Input;
 
     public override long GroupBytes(int columns) => layout.GroupBytes(columns);
 
@@ -31,7 +31,7 @@ internal sealed unsafe class EmittedHalfFormat(ElementType type, InputForm input
 
     public override string Layout => type == ElementType.BF16 ? "padded words" : "columns";
 
-    public override InputForm Input => input;
+    public override InputForm InputFor(int tokens) => input;
 
     public override long GroupBytes(int columns) => (long)Turns(columns) * Turn * Tile.GroupRows * sizeof(ushort);
 
@@ -61,9 +61,13 @@ internal sealed unsafe class EmittedHalfFormat(ElementType type, InputForm input
 }
 
 /// <summary>What this machine can run of emitted code, made once for the process.</summary>
-internal static class EmittedFormats
+internal static unsafe class EmittedFormats
 {
-    private static readonly Lazy<IReadOnlyList<WeightFormat>> MadeWide = new(CreateWide), MadeNarrow = new(CreateNarrow), MadeVnni = new(CreateVnni);
+    private static readonly Lazy<IReadOnlyList<WeightFormat>> MadeTiled = new(CreateTiled), MadeWide = new(CreateWide);
+    private static readonly Lazy<IReadOnlyList<WeightFormat>> MadeNarrow = new(CreateNarrow), MadeVnni = new(CreateVnni);
+
+    /// <summary>In matrix tiles, and in vectors for what tiles are no faster at. Empty where the machine or its system has no tiles.</summary>
+    public static IReadOnlyList<WeightFormat> Amx => MadeTiled.Value;
 
     /// <summary>In 512 bits, with VNNI. Empty where the machine lacks it or nothing can be emitted.</summary>
     public static IReadOnlyList<WeightFormat> Avx512Vnni => MadeWide.Value;
@@ -73,6 +77,19 @@ internal static class EmittedFormats
 
     /// <summary>In 256 bits, with VNNI. Empty likewise.</summary>
     public static IReadOnlyList<WeightFormat> AvxVnni => MadeVnni.Value;
+
+    private static List<WeightFormat> CreateTiled()
+    {
+        List<WeightFormat> formats = [];
+        if (!MachineFeatures.TilesOfBytes) return formats;
+        AddTiled(formats, QuantizedLayout.Q8, false, &TilePanel<Q8Blocks<BytesAvx512, LanesAvx512>>.Fill);
+        AddTiled(formats, QuantizedLayout.Q4, false, &TilePanel<Q4Blocks<BytesAvx512, LanesAvx512>>.Fill);
+        AddTiled(formats, QuantizedLayout.Q4K, true, &TilePanel<Q4KBlocks<BytesAvx512, LanesAvx512>>.Fill);
+        AddTiled(formats, QuantizedLayout.Q5K, true, &TilePanel<Q5KBlocks<BytesAvx512, LanesAvx512>>.Fill);
+        if (MachineFeatures.TilesOfBf16 && Bf16TileKernels.TryCreate() is { } kernels) formats.Add(new TiledBf16Format(kernels));
+        if (formats.Count > 0) formats.AddRange(Avx512Vnni);
+        return formats;
+    }
 
     private static List<WeightFormat> CreateWide()
     {
@@ -114,6 +131,12 @@ internal static class EmittedFormats
         AddQuantized(formats, QuantizedLayout.Q4K, () => new Q4KEmitter256(products));
         AddQuantized(formats, QuantizedLayout.Q5K, () => new Q5KEmitter256(products));
         AddQuantized(formats, QuantizedLayout.Q6K, () => new Q6KEmitter256(products));
+    }
+
+    private static void AddTiled(List<WeightFormat> formats, QuantizedLayout layout, bool hasMinimum, delegate*<byte*, int, int, byte*, void> fill)
+    {
+        if (Avx512Vnni.FirstOrDefault(f => f.Type == layout.Type) is { } vectors && ByteTileKernels.TryCreate(hasMinimum, fill) is { } tiles)
+            formats.Add(new TiledQuantizedFormat(layout, vectors, tiles));
     }
 
     private static void AddQuantized(List<WeightFormat> formats, QuantizedLayout layout, Func<DotEmitter> emitter)

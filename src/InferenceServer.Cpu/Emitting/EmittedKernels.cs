@@ -1,5 +1,4 @@
 using InferenceServer.Cpu.Kernels;
-using InferenceServer.Cpu.Memory;
 
 namespace InferenceServer.Cpu.Emitting;
 
@@ -26,17 +25,17 @@ internal sealed unsafe class EmittedKernels
     /// <summary>Null where the system lets no program make code.</summary>
     public static EmittedKernels? TryCreate(Func<DotEmitter> emitter)
     {
-        List<byte> code = [];
+        EmittedCode code = new();
         int maxTokens = emitter().MaxTokens;
         int[] together = new int[maxTokens + 1], one = new int[maxTokens + 1], some = new int[maxTokens + 1];
         for (int tokens = 1; tokens <= maxTokens; tokens++)
         {
             together[tokens] = emitter().GroupsTogether(tokens);
-            one[tokens] = Append(code, emitter().Emit(1, tokens));
-            if (together[tokens] > 1) some[tokens] = Append(code, emitter().Emit(together[tokens], tokens));
+            one[tokens] = code.Add(emitter().Emit(1, tokens));
+            if (together[tokens] > 1) some[tokens] = code.Add(emitter().Emit(together[tokens], tokens));
         }
 
-        byte* placed = ExecutableMemory.TryPlace(code.ToArray());
+        byte* placed = code.TryPlace();
         if (placed is null) return null;
         EmittedKernels kernels = new(together);
         for (int tokens = 1; tokens <= maxTokens; tokens++)
@@ -102,13 +101,5 @@ internal sealed unsafe class EmittedKernels
         {
             for (int i = 0; i < groups; i++, call.Weights += tile.GroupStride, call.Output += Tile.GroupRows) _oneGroup[tokens](&call);
         }
-    }
-
-    private static int Append(List<byte> code, byte[] kernel)
-    {
-        while (code.Count % 64 != 0) code.Add(0xCC);
-        int start = code.Count;
-        code.AddRange(kernel);
-        return start;
     }
 }

@@ -21,8 +21,17 @@ internal static class MachineFeatures
     /// <summary>vpdpbusd in 256 bits, encoded as AVX-512 has it.</summary>
     public static bool Avx512VnniVl { get; } = Avx2F16c && Avx512Vnni && Avx512F.VL.IsSupported;
 
+    /// <summary>Tiles of signed bytes, and the system lets this process use them.</summary>
+    public static bool TilesOfBytes { get; } = Avx512Vnni && HasTiles(25) && TileState.TryAllow();
+
+    /// <summary>Tiles of bf16, likewise.</summary>
+    public static bool TilesOfBf16 { get; } = Avx512Vnni && HasTiles(22) && TileState.TryAllow();
+
     /// <summary>The system saves 512-bit registers, and emitted code follows its calling convention.</summary>
     private static bool Wide => OperatingSystem.IsLinux() && Avx512BW.X64.IsSupported && Avx512F.IsSupported;
+
+    /// <summary>Tiles at all, and products of a kind.</summary>
+    private static bool HasTiles(int product) => (Leaf7(0).Edx >> 24 & Leaf7(0).Edx >> product & 1) != 0;
 
     private static (int Eax, int Ebx, int Ecx, int Edx) Leaf7(int subleaf) =>
         X86Base.CpuId(0, 0).Eax >= 7 && (subleaf == 0 || X86Base.CpuId(7, 0).Eax >= subleaf) ? X86Base.CpuId(7, subleaf) : default;

@@ -103,7 +103,7 @@ internal sealed unsafe class AttentionKernels
 
     public static AttentionKernels For(InstructionSet set, KvType type) => set switch
     {
-        InstructionSet.Avx512 or InstructionSet.Avx512Vnni => For<LanesAvx512>(type),
+        InstructionSet.Avx512 or InstructionSet.Avx512Vnni or InstructionSet.Amx => For<LanesAvx512>(type),
         InstructionSet.Avx2 or InstructionSet.Avx2Emitted or InstructionSet.AvxVnni => For<LanesAvx2>(type),
         _ => For<LanesPortable>(type),
     };

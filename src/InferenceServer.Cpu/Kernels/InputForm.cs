@@ -17,4 +17,7 @@ internal enum InputForm
 
     /// <summary>Signed bytes in blocks of 32 with negated sums of 16.</summary>
     BytesSum16,
+
+    /// <summary>Signed bytes and scaled sums of sixteen tokens together. See <see cref="Quantized.ByteTiles"/>.</summary>
+    ByteTiles,
 }

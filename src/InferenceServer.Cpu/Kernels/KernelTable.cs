@@ -20,6 +20,9 @@ internal enum InstructionSet
 
     /// <summary>AVX-512 with VNNI, by emitted code; BF16 products too where the machine has them.</summary>
     Avx512Vnni,
+
+    /// <summary>The same with matrix tiles (AMX), by emitted code.</summary>
+    Amx,
 }
 
 /// <summary>
@@ -75,6 +78,7 @@ internal sealed unsafe class KernelTable
 
     public static bool IsSupported(InstructionSet set) => set switch
     {
+        InstructionSet.Amx => IsSupported(InstructionSet.Avx512Vnni) && EmittedFormats.Amx.Count > 0,
         InstructionSet.Avx512Vnni => IsSupported(InstructionSet.Avx512) && EmittedFormats.Avx512Vnni.Count > 0,
         InstructionSet.Avx2Emitted => IsSupported(InstructionSet.Avx2) && EmittedFormats.Avx2.Count > 0,
         InstructionSet.AvxVnni => IsSupported(InstructionSet.Avx2) && EmittedFormats.AvxVnni.Count > 0,
@@ -85,7 +89,7 @@ internal sealed unsafe class KernelTable
 
     public static KernelTable For(InstructionSet set) => set switch
     {
-        InstructionSet.Avx512Vnni or InstructionSet.Avx512 => Create<BytesAvx512, LanesAvx512>(set, &MatMulWide<LanesAvx512>.Multiply),
+        InstructionSet.Amx or InstructionSet.Avx512Vnni or InstructionSet.Avx512 => Create<BytesAvx512, LanesAvx512>(set, &MatMulWide<LanesAvx512>.Multiply),
         InstructionSet.AvxVnni or InstructionSet.Avx2Emitted or InstructionSet.Avx2 => Create<BytesAvx2, LanesAvx2>(set, &MatMulWide<LanesAvx2>.Multiply),
         _ => Create<BytesPortable, LanesPortable>(set, &MatMulWide<LanesPortable>.Multiply),
     };
@@ -105,6 +109,7 @@ internal sealed unsafe class KernelTable
             [
                 .. set switch
                 {
+                    InstructionSet.Amx => EmittedFormats.Amx,
                     InstructionSet.Avx512Vnni => EmittedFormats.Avx512Vnni,
                     InstructionSet.Avx2Emitted => EmittedFormats.Avx2,
                     InstructionSet.AvxVnni => EmittedFormats.AvxVnni,

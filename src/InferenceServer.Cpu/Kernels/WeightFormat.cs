@@ -15,6 +15,7 @@ internal unsafe struct LinearTile
     /// <summary>(Rows, Columns) in the format's <see cref="InputForm"/>.</summary>
     public byte* Input;
 
+    /// <summary>Of one token; of sixteen in <see cref="InputForm.ByteTiles"/>.</summary>
     public nint InputStride;
 
     /// <summary>Tokens.</summary>
@@ -46,7 +47,8 @@ internal abstract unsafe class WeightFormat
     /// <summary>Names where the numbers of a group lie: two formats of one type with the same name have the same bytes.</summary>
     public abstract string Layout { get; }
 
-    public abstract InputForm Input { get; }
+    /// <summary>What this many tokens are to be prepared as.</summary>
+    public abstract InputForm InputFor(int tokens);
 
     /// <summary>Bytes of 16 rows.</summary>
     public abstract long GroupBytes(int columns);

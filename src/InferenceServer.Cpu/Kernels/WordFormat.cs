@@ -13,7 +13,7 @@ internal sealed unsafe class WordFormat(FormatKernels kernels) : WeightFormat
 
     public override string Layout => "words";
 
-    public override InputForm Input => InputForm.F32;
+    public override InputForm InputFor(int tokens) => InputForm.F32;
 
     public override long GroupBytes(int columns) => (long)kernels.WordsPerRow(columns) * Tile.WordBytes;
 
@@ -79,5 +79,6 @@ internal sealed unsafe class WordFormat(FormatKernels kernels) : WeightFormat
         }
     }
 
-    private static uint Half16(uint* words, int column) => (words[(long)(column / 2) * Tile.GroupRows] >> (column % 2 * 16)) & 0xFFFF;
+    /// <summary>A column of the row whose words begin at <paramref name="words"/>.</summary>
+    public static uint Half16(uint* words, int column) => (words[(long)(column / 2) * Tile.GroupRows] >> (column % 2 * 16)) & 0xFFFF;
 }

@@ -1,3 +1,4 @@
+using InferenceServer.Cpu.Emitting;
 using InferenceServer.Cpu.Handles;
 using InferenceServer.Cpu.Kernels;
 
@@ -9,7 +10,8 @@ internal static unsafe class LinearLayer
     /// <summary>Columns in a panel of one group: 256 * 16 floats = 16 KB, half of a first-level cache.</summary>
     public const int PanelColumns = 256;
 
-    public const int PanelFloats = PanelColumns * Tile.GroupRows;
+    /// <summary>What a thread multiplying needs of its own: room for either kind of panel.</summary>
+    public static readonly int PanelFloats = Math.Max(PanelColumns * Tile.GroupRows, ByteTileKernels.ScratchBytes / sizeof(float));
 
     /// <summary>Groups that one token's kernel takes at once.</summary>
     public const int GroupsTogether = 4;
@@ -37,8 +39,8 @@ internal static unsafe class LinearLayer
                 Weights = section.Weights + offset * section.GroupStride,
                 GroupStride = section.GroupStride,
                 Groups = count,
-                Input = inputs[section.Format.Input],
-                InputStride = inputs.Stride(section.Format.Input),
+                Input = inputs[section.Format.InputFor(rows)],
+                InputStride = inputs.Stride(section.Format.InputFor(rows)),
                 Rows = rows,
                 Columns = matrix.Columns,
                 Output = output,

@@ -23,12 +23,12 @@ internal sealed unsafe class PreparedInputs : ParallelJob, IDisposable
         uint done = 0;
         foreach (MatrixSection section in matrix.Sections)
         {
-            _form = section.Format.Input;
+            _form = section.Format.InputFor(input.Rows);
             if ((done >> (int)_form & 1) != 0) continue;
             done |= 1u << (int)_form;
             if (_form == InputForm.F32) continue;
             _strides[(int)_form] = (nint)RowBytes(_form, input.Columns);
-            Reserve(_form, _strides[(int)_form] * input.MaxRows);
+            Reserve(_form, _strides[(int)_form] * Strides(_form, input.MaxRows));
             pool.Run(this, input.Rows, 4, (long)input.Rows * input.Columns * 2);
         }
     }
@@ -36,15 +36,16 @@ internal sealed unsafe class PreparedInputs : ParallelJob, IDisposable
     /// <summary>The first row.</summary>
     public byte* this[InputForm form] => form == InputForm.F32 ? (byte*)_input.Values : _buffers[(int)form]!.Pointer;
 
-    /// <summary>Bytes from one row to the next.</summary>
+    /// <summary>Bytes from one row to the next, or from sixteen to the next.</summary>
     public nint Stride(InputForm form) => form == InputForm.F32 ? _input.Stride * sizeof(float) : _strides[(int)form];
 
     public override void Execute(int begin, int end, int worker)
     {
         for (int row = begin; row < end; row++)
         {
-            byte* target = this[_form] + row * _strides[(int)_form];
-            if (_form == InputForm.Bf16) Conversion.ToBf16(_input.Row(row), CpuActivation.PaddedColumns(_input.Columns), (ushort*)target);
+            byte* target = this[_form] + (_form == InputForm.ByteTiles ? row / ByteTiles.Tokens : row) * _strides[(int)_form];
+            if (_form == InputForm.Bf16) ToBf16(_input.Row(row), _input.Columns, (ushort*)target);
+            else if (_form == InputForm.ByteTiles) ByteTiles.Quantize(_input.Row(row), _input.Columns, row % ByteTiles.Tokens, target);
             else ByteInput.Quantize(_input.Row(row), _input.Columns, _form, target);
         }
     }
@@ -54,9 +55,24 @@ internal sealed unsafe class PreparedInputs : ParallelJob, IDisposable
         foreach (NativeBuffer? buffer in _buffers) buffer?.Dispose();
     }
 
+    private static int Strides(InputForm form, int rows) => form == InputForm.ByteTiles ? (rows + ByteTiles.Tokens - 1) / ByteTiles.Tokens : rows;
+
+    /// <summary>Zeros up to a cache line's end: what meets them are zeros too, but no number may be NaN.</summary>
+    private static void ToBf16(float* values, int columns, ushort* target)
+    {
+        int padded = CpuActivation.PaddedColumns(columns);
+        Conversion.ToBf16(values, padded, target);
+        if (padded % 32 != 0) new Span<ushort>(target + padded, 32 - padded % 32).Clear();
+    }
+
     /// <summary>Rows of bf16 begin a cache line later than a power of two would have it: else all tokens share one cache set.</summary>
     private static long RowBytes(InputForm form, int columns) =>
-        form == InputForm.Bf16 ? CpuActivation.PaddedColumns(columns) * (long)sizeof(ushort) / 64 * 64 + 128 : ByteInput.RowBytes(form, columns);
+        form switch
+        {
+            InputForm.Bf16 => CpuActivation.PaddedColumns(columns) * (long)sizeof(ushort) / 64 * 64 + 128,
+            InputForm.ByteTiles => ByteTiles.TileBytes(columns),
+            _ => ByteInput.RowBytes(form, columns),
+        };
 
     private void Reserve(InputForm form, long bytes)
     {

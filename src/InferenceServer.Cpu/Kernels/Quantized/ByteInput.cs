@@ -25,9 +25,12 @@ internal static unsafe class ByteInput
     /// <summary>Bytes of a prepared row, whole units for whole super-blocks; not a multiple of 4096, which would put all tokens in one cache set.</summary>
     public static long RowBytes(InputForm form, int columns)
     {
-        long bytes = (long)((columns + 255) / 256 * 4) * UnitBytesOf(form);
+        long bytes = (long)Units(columns) * UnitBytesOf(form);
         return (bytes + 63) / 64 * 64 + 64;
     }
+
+    /// <summary>Units of a prepared row: of whole super-blocks.</summary>
+    public static int Units(int columns) => (columns + 255) / 256 * 4;
 
     /// <summary>Quantizes one row. Columns after the last become zeros with scale 0.</summary>
     /// <param name="input">(columns)</param>
@@ -37,44 +40,49 @@ internal static unsafe class ByteInput
     [MethodImpl(MethodImplOptions.AggressiveOptimization | MethodImplOptions.NoInlining)]
     public static void Quantize(float* input, int columns, InputForm form, byte* output)
     {
-        int unitBytes = UnitBytesOf(form), units = (columns + 255) / 256 * 4;
+        int unitBytes = UnitBytesOf(form);
         float* last = stackalloc float[BlockColumns];
-        for (int unit = 0; unit < units; unit++, output += unitBytes)
+        for (int unit = 0; unit < Units(columns); unit++, output += unitBytes)
         {
             for (int block = 0; block < 2; block++)
             {
-                int column = unit * UnitColumns + block * BlockColumns;
-                float* source = input + column;
-                if (column + BlockColumns > columns)
-                {
-                    new Span<float>(last, BlockColumns).Clear();
-                    if (column < columns) new ReadOnlySpan<float>(source, columns - column).CopyTo(new Span<float>(last, BlockColumns));
-                    source = last;
-                }
-
-                QuantizeBlock(source, form, output, block);
+                float* source = Block(input, columns, unit, block, last);
+                QuantizeBlock(source, (sbyte*)output + block * BlockColumns, out float scale, out int first, out int second);
+                *(float*)(output + ScaleOffset(block)) = scale;
+                if (form == InputForm.BytesSum) *(int*)(output + SumOffset(block)) = -(first + second);
+                else if (form == InputForm.BytesScaledSum) *(float*)(output + SumOffset(block)) = scale * (first + second);
+                else (*(int*)(output + Sum16Offset(2 * block)), *(int*)(output + Sum16Offset(2 * block + 1))) = (-first, -second);
             }
         }
     }
 
+    /// <summary>The floats of a block: in place, or with zeros behind the last column in <paramref name="last"/>, which has room for one.</summary>
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
-    private static void QuantizeBlock(float* source, InputForm form, byte* unit, int block)
+    public static float* Block(float* input, int columns, int unit, int block, float* last)
+    {
+        int column = unit * UnitColumns + block * BlockColumns;
+        if (column + BlockColumns <= columns) return input + column;
+        new Span<float>(last, BlockColumns).Clear();
+        if (column < columns) new ReadOnlySpan<float>(input + column, columns - column).CopyTo(new Span<float>(last, BlockColumns));
+        return last;
+    }
+
+    /// <summary>32 floats; <paramref name="first"/> and <paramref name="second"/> are the sums of each half's bytes.</summary>
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    public static void QuantizeBlock(float* source, sbyte* values, out float scale, out int first, out int second)
     {
         Vector256<float> a = Vector256.Load(source), b = Vector256.Load(source + 8), c = Vector256.Load(source + 16), d = Vector256.Load(source + 24);
         Vector256<float> high = Vector256.Max(Vector256.Max(Vector256.Abs(a), Vector256.Abs(b)), Vector256.Max(Vector256.Abs(c), Vector256.Abs(d)));
         Vector128<float> top = Vector128.Max(high.GetLower(), high.GetUpper());
         top = Vector128.Max(top, Vector128.Shuffle(top, Vector128.Create(2, 3, 0, 1)));
         float largest = MathF.Max(top.ToScalar(), top.GetElement(1));
-        float scale = largest / 127f;
+        scale = largest / 127f;
         Vector256<float> inverse = Vector256.Create(largest > 0 ? 127f / largest : 0f);
         Vector256<int> i0 = Round(a * inverse), i1 = Round(b * inverse), i2 = Round(c * inverse), i3 = Round(d * inverse);
         Vector256<short> low = Vector256.Narrow(i0, i1), upper = Vector256.Narrow(i2, i3);
-        Vector256.Narrow(low, upper).Store((sbyte*)unit + block * BlockColumns);
-        *(float*)(unit + ScaleOffset(block)) = scale;
-        int first = Vector256.Sum(i0 + i1), second = Vector256.Sum(i2 + i3);
-        if (form == InputForm.BytesSum) *(int*)(unit + SumOffset(block)) = -(first + second);
-        else if (form == InputForm.BytesScaledSum) *(float*)(unit + SumOffset(block)) = scale * (first + second);
-        else (*(int*)(unit + Sum16Offset(2 * block)), *(int*)(unit + Sum16Offset(2 * block + 1))) = (-first, -second);
+        Vector256.Narrow(low, upper).Store(values);
+        first = Vector256.Sum(i0 + i1);
+        second = Vector256.Sum(i2 + i3);
     }
 
     [MethodImpl(MethodImplOptions.AggressiveInlining)]

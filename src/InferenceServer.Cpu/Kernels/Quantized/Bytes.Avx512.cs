@@ -15,6 +15,11 @@ internal readonly unsafe struct BytesAvx512(Vector512<int> value) : IByteLanes<B
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
     public static BytesAvx512 Load(byte* source) => new(Vector512.Load((int*)source));
 
+    /// <summary>Each byte less that of <paramref name="offset"/>, modulo 256: unsigned weights become signed ones.</summary>
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    public static void StoreLess(BytesAvx512 value, BytesAvx512 offset, byte* destination) =>
+        (value._value.AsByte() - offset._value.AsByte()).Store(destination);
+
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
     public static BytesAvx512 And(BytesAvx512 left, BytesAvx512 right) => new(left._value & right._value);
 

@@ -18,7 +18,7 @@ internal sealed unsafe class ManagedQuantizedFormat<TBytes, TLanes, TFormat> : W
 
     public override string Layout => QuantizedLayout.Name;
 
-    public override InputForm Input => TFormat.Layout.Input;
+    public override InputForm InputFor(int tokens) => TFormat.Layout.Input;
 
     public override long GroupBytes(int columns) => TFormat.Layout.GroupBytes(columns);
 

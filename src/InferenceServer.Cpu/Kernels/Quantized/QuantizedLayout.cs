@@ -43,6 +43,9 @@ internal sealed unsafe class QuantizedLayout
     /// <summary>Turns of a kernel's outer loop: units of 64 columns, or super-blocks of 256 where there are headers.</summary>
     public int Turns(int columns) => _headerBytes == 0 ? PlainPacking.Units(columns) : PlainPacking.Supers(columns);
 
+    /// <summary>Units of 64 columns.</summary>
+    public int Units(int columns) => _headerBytes == 0 ? Turns(columns) : 4 * Turns(columns);
+
     public long GroupBytes(int columns) => (long)Turns(columns) * (_headerBytes == 0 ? _unitBytes : _headerBytes + 4 * _unitBytes);
 
     public void Pack(byte** rows, int columns, byte* group) => RowPacker.Best.Blocks(Type, rows, columns, group);

@@ -1,0 +1,75 @@
+using InferenceServer.Cpu.Kernels;
+
+namespace InferenceServer.Cpu.Emitting;
+
+/// <summary>The bf16 tile kernels, and how a range of groups and tokens is cut into them. Immutable, thread-safe.</summary>
+internal sealed unsafe class Bf16TileKernels
+{
+    private const int MaxTokens = 2 * TileShapes.Rows;
+
+    /// <summary>Turns whose weights, of two groups, stay in the first-level cache while all tokens pass over them.</summary>
+    private const int CachedTurns = 16;
+
+    /// <summary>Bytes of input that share a second-level cache with weights.</summary>
+    private const long CachedInput = 1 << 20;
+
+    private readonly delegate* unmanaged<DotCall*, void>[] _kernels = new delegate* unmanaged<DotCall*, void>[8];
+
+    private Bf16TileKernels()
+    {
+    }
+
+    /// <summary>Null where the system lets no program make code.</summary>
+    public static Bf16TileKernels? TryCreate()
+    {
+        EmittedCode code = new();
+        int[] starts = new int[8];
+        for (int i = 0; i < starts.Length; i++) starts[i] = code.Add(new Bf16TileEmitter().Emit(1 + (i & 1), tall: (i & 2) != 0, adds: (i & 4) != 0));
+        byte* placed = code.TryPlace();
+        if (placed is null) return null;
+        Bf16TileKernels kernels = new();
+        for (int i = 0; i < starts.Length; i++) kernels._kernels[i] = (delegate* unmanaged<DotCall*, void>)(placed + starts[i]);
+        return kernels;
+    }
+
+    /// <summary>Few tokens read the weights in one stream. Many pass over a piece of them that stays in cache, and come back for the next.</summary>
+    /// <param name="tile">Rows of input are zeros behind the last column, up to a whole turn.</param>
+    /// <param name="turns">Of 32 columns.</param>
+    public void Multiply(in LinearTile tile, int turns)
+    {
+        int block = (int)Math.Max(MaxTokens, CachedInput / tile.InputStride / MaxTokens * MaxTokens);
+        int turnsTogether = tile.Rows <= MaxTokens ? turns : CachedTurns, configured = 0;
+        for (int row = 0; row < tile.Rows; row += block)
+        {
+            for (int group = 0; group < tile.Groups; group += 2)
+            {
+                for (int turn = 0; turn < turns; turn += turnsTogether)
+                    MultiplyPiece(tile, group, row, Math.Min(tile.Rows, row + block), turn, Math.Min(turnsTogether, turns - turn), ref configured);
+            }
+        }
+
+        TileState.Release();
+    }
+
+    private void MultiplyPiece(in LinearTile tile, int group, int firstRow, int lastRow, int firstTurn, int turns, ref int configured)
+    {
+        int groups = Math.Min(2, tile.Groups - group);
+        DotCall call = new()
+        {
+            Weights = tile.Weights + group * tile.GroupStride + (long)firstTurn * TileShapes.TileBytes,
+            GroupStride = tile.GroupStride,
+            Input = tile.Input + firstRow * tile.InputStride + (long)firstTurn * Bf16TileEmitter.ColumnsPerTurn * sizeof(ushort),
+            InputStride = tile.InputStride,
+            Output = tile.Output + firstRow * tile.OutputStride + group * Tile.GroupRows,
+            OutputStride = tile.OutputStride * sizeof(float),
+            Units = turns,
+        };
+        for (int row = firstRow; row < lastRow; row += MaxTokens, call.Input += MaxTokens * tile.InputStride, call.Output += MaxTokens * tile.OutputStride)
+        {
+            int tokens = Math.Min(MaxTokens, lastRow - row);
+            if (tokens != configured) TileState.Configure(TileShapes.Bf16(tokens));
+            configured = tokens;
+            _kernels[groups - 1 | (tokens > TileShapes.Rows ? 2 : 0) | (firstTurn > 0 ? 4 : 0)](&call);
+        }
+    }
+}

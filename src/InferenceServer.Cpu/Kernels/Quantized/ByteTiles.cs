@@ -1,0 +1,42 @@
+using System.Runtime.CompilerServices;
+
+namespace InferenceServer.Cpu.Kernels.Quantized;
+
+/// <summary>
+/// The numbers of <see cref="ByteInput"/> as matrix tiles want them: sixteen tokens together, a cache line of 64 columns each, then for both blocks of 32
+/// sixteen f32 scales, then sixteen f32 scaled sums each.
+/// </summary>
+internal static unsafe class ByteTiles
+{
+    public const int Tokens = 16;
+    public const int UnitBytes = Tokens * ByteInput.UnitBytes;
+
+    public static int ScaleOffset(int block) => Tokens * ByteInput.UnitColumns + block * Tokens * sizeof(float);
+
+    public static int SumOffset(int block) => ScaleOffset(2 + block);
+
+    /// <summary>Bytes of sixteen tokens; not a multiple of 4096, which would put all tiles in one cache set.</summary>
+    public static long TileBytes(int columns) => (long)ByteInput.Units(columns) * UnitBytes + 64;
+
+    /// <summary>Quantizes one row into its place. Columns after the last become zeros with scale 0.</summary>
+    /// <param name="input">(columns)</param>
+    /// <param name="columns">Any number.</param>
+    /// <param name="row">The token's place among sixteen.</param>
+    /// <param name="tile"><see cref="TileBytes"/> bytes, of which this writes the row's own.</param>
+    [MethodImpl(MethodImplOptions.AggressiveOptimization | MethodImplOptions.NoInlining)]
+    public static void Quantize(float* input, int columns, int row, byte* tile)
+    {
+        float* last = stackalloc float[ByteInput.BlockColumns];
+        for (int unit = 0; unit < ByteInput.Units(columns); unit++, tile += UnitBytes)
+        {
+            for (int block = 0; block < 2; block++)
+            {
+                float* source = ByteInput.Block(input, columns, unit, block, last);
+                sbyte* values = (sbyte*)tile + row * ByteInput.UnitColumns + block * ByteInput.BlockColumns;
+                ByteInput.QuantizeBlock(source, values, out float scale, out int first, out int second);
+                *(float*)(tile + ScaleOffset(block) + row * sizeof(float)) = scale;
+                *(float*)(tile + SumOffset(block) + row * sizeof(float)) = scale * (first + second);
+            }
+        }
+    }
+}
