@@ -25,6 +25,7 @@ public sealed unsafe class LayoutVersionTests
         ["Q6K blocks"] = "1126816bc4d98056",
         ["F16 columns"] = "9f48429a57ce8842",
         ["BF16 padded words"] = "2440ae7ebd6937fc",
+        ["BF16 words in tiles"] = "2440ae7ebd6937fc",
         ["to BF16"] = "2f026357a633ebb8",
         ["to Q8"] = "920f6b5cba32bf46",
         ["to Q4"] = "39bd110ae69a1129",

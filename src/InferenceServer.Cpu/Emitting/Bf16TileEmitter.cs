@@ -1,3 +1,5 @@
+using InferenceServer.Cpu.Kernels;
+
 namespace InferenceServer.Cpu.Emitting;
 
 /// <summary>
@@ -7,12 +9,10 @@ namespace InferenceServer.Cpu.Emitting;
 /// </summary>
 internal sealed class Bf16TileEmitter
 {
-    public const int ColumnsPerTurn = 32;
-
     private const Gp Call = Gp.Rdi;
     private const Gp Weights = Gp.Rsi;
     private const Gp NextWeights = Gp.R11;
-    private const Gp First = Gp.R8; // rows of sixteen tokens: outputs, then inputs
+    private const Gp First = Gp.R8; // of sixteen tokens: outputs, then inputs
     private const Gp Rest = Gp.R10;
     private const Gp Stride = Gp.R9;
     private const Gp RowBytes = Gp.Rax;
@@ -28,13 +28,15 @@ internal sealed class Bf16TileEmitter
     public byte[] Emit(int groups, bool tall, bool adds)
     {
         int halves = tall ? 2 : 1;
-        Locate(DotCall.OutputOffset, DotCall.OutputStrideOffset, tall);
+        LocateOutput(tall);
         EachSum(groups, halves, (sums, address) =>
         {
             if (adds) _code.LoadTile(sums, address);
             else _code.ZeroTile(sums);
         });
-        Locate(DotCall.InputOffset, DotCall.InputStrideOffset, tall);
+        _code.Move(First, new Address(Call, DotCall.InputOffset));
+        _code.Move(Rest, new Address(Call, DotCall.InputStrideOffset));
+        _code.Add(Rest, First);
         _code.Move(Weights, new Address(Call, DotCall.WeightsOffset));
         _code.Move(NextWeights, new Address(Call, DotCall.GroupStrideOffset));
         _code.Add(NextWeights, Weights);
@@ -45,7 +47,7 @@ internal sealed class Bf16TileEmitter
         EmitTurn(groups, halves);
         _code.Decrement(Units);
         _code.JumpIfNotZero(loop);
-        Locate(DotCall.OutputOffset, DotCall.OutputStrideOffset, tall);
+        LocateOutput(tall);
         EachSum(groups, halves, (sums, address) => _code.StoreTile(address, sums));
         _code.Return();
         return _code.ToArray();
@@ -53,14 +55,14 @@ internal sealed class Bf16TileEmitter
 
     private void EmitTurn(int groups, int halves)
     {
-        for (int half = 0; half < halves; half++) _code.LoadTile(Inputs + half, new Address(half == 0 ? First : Rest, 0, Stride, 1));
+        for (int half = 0; half < halves; half++) _code.LoadTile(Inputs + half, new Address(half == 0 ? First : Rest, 0, RowBytes, 1));
         for (int group = 0; group < groups; group++)
         {
             _code.LoadTile(WeightTiles + group, new Address(group == 0 ? Weights : NextWeights, 0, RowBytes, 1));
             for (int half = 0; half < halves; half++) _code.DotBf16Tiles(Sums(group, half), Inputs + half, WeightTiles + group);
         }
 
-        foreach (Gp inputs in (ReadOnlySpan<Gp>)[First, Rest]) _code.Add(inputs, ColumnsPerTurn * sizeof(ushort));
+        foreach (Gp inputs in (ReadOnlySpan<Gp>)[First, Rest]) _code.Add(inputs, Bf16Tiles.UnitBytes);
         foreach (Gp weights in (ReadOnlySpan<Gp>)[Weights, NextWeights]) _code.Add(weights, TileShapes.TileBytes);
     }
 
@@ -71,10 +73,10 @@ internal sealed class Bf16TileEmitter
                 pass(Sums(group, half), new Address(half == 0 ? First : Rest, group * TileShapes.RowBytes, Stride, 1));
     }
 
-    private void Locate(int rows, int stride, bool tall)
+    private void LocateOutput(bool tall)
     {
-        _code.Move(First, new Address(Call, rows));
-        _code.Move(Stride, new Address(Call, stride));
+        _code.Move(First, new Address(Call, DotCall.OutputOffset));
+        _code.Move(Stride, new Address(Call, DotCall.OutputStrideOffset));
         if (!tall) return;
         _code.LoadAddress(Rest, new Address(First, 0, Stride, 8));
         _code.LoadAddress(Rest, new Address(Rest, 0, Stride, 8));

@@ -7,8 +7,8 @@ internal sealed unsafe class Bf16TileKernels
 {
     private const int MaxTokens = 2 * TileShapes.Rows;
 
-    /// <summary>Turns whose weights, of two groups, stay in the first-level cache while all tokens pass over them.</summary>
-    private const int CachedTurns = 16;
+    /// <summary>Turns whose weights, of two groups, stay in the second-level cache beside the input while all tokens pass over them.</summary>
+    private const int CachedTurns = 64;
 
     /// <summary>Bytes of input that share a second-level cache with weights.</summary>
     private const long CachedInput = 1 << 20;
@@ -33,11 +33,11 @@ internal sealed unsafe class Bf16TileKernels
     }
 
     /// <summary>Few tokens read the weights in one stream. Many pass over a piece of them that stays in cache, and come back for the next.</summary>
-    /// <param name="tile">Rows of input are zeros behind the last column, up to a whole turn.</param>
+    /// <param name="tile">Its input is in <see cref="InputForm.Bf16Tiles"/>, its input stride that of sixteen tokens.</param>
     /// <param name="turns">Of 32 columns.</param>
     public void Multiply(in LinearTile tile, int turns)
     {
-        int block = (int)Math.Max(MaxTokens, CachedInput / tile.InputStride / MaxTokens * MaxTokens);
+        int block = (int)Math.Max(MaxTokens, CachedInput / (2 * tile.InputStride) * MaxTokens);
         int turnsTogether = tile.Rows <= MaxTokens ? turns : CachedTurns, configured = 0;
         for (int row = 0; row < tile.Rows; row += block)
         {
@@ -58,13 +58,13 @@ internal sealed unsafe class Bf16TileKernels
         {
             Weights = tile.Weights + group * tile.GroupStride + (long)firstTurn * TileShapes.TileBytes,
             GroupStride = tile.GroupStride,
-            Input = tile.Input + firstRow * tile.InputStride + (long)firstTurn * Bf16TileEmitter.ColumnsPerTurn * sizeof(ushort),
+            Input = tile.Input + firstRow / Bf16Tiles.Tokens * tile.InputStride + (long)firstTurn * Bf16Tiles.UnitBytes,
             InputStride = tile.InputStride,
             Output = tile.Output + firstRow * tile.OutputStride + group * Tile.GroupRows,
             OutputStride = tile.OutputStride * sizeof(float),
             Units = turns,
         };
-        for (int row = firstRow; row < lastRow; row += MaxTokens, call.Input += MaxTokens * tile.InputStride, call.Output += MaxTokens * tile.OutputStride)
+        for (int row = firstRow; row < lastRow; row += MaxTokens, call.Input += 2 * tile.InputStride, call.Output += MaxTokens * tile.OutputStride)
         {
             int tokens = Math.Min(MaxTokens, lastRow - row);
             if (tokens != configured) TileState.Configure(TileShapes.Bf16(tokens));

@@ -5,9 +5,12 @@ namespace InferenceServer.Cpu.Emitting;
 /// <summary>
 /// Emits one kernel: 16 weight rows, unpacked to a <see cref="TilePanel{TFormat}"/>, times up to 16 tokens laid out by <see cref="ByteTiles"/>. A tile holds the
 /// exact integer sums of a block of 32 columns; they go through memory into vectors and are scaled and added there in the order and with the roundings
-/// of <see cref="ByteDotEmitter"/>: the same bits.
+/// of <see cref="ByteDotEmitter"/>: the same bits. Three blocks are under way at once, so that tiles multiply while vectors scale: one's sums are
+/// scaled, the next one's go to memory, the one's behind it are made. Therefore a kernel reads a unit of either input more than it uses.
 /// </summary>
-internal sealed class ByteTileEmitter(bool hasMinimum)
+/// <param name="hasMinimum">The format subtracts a minimum.</param>
+/// <param name="aheadBytes">What a unit brings into the cache of the weights that come next; 0: nothing.</param>
+internal sealed class ByteTileEmitter(bool hasMinimum, int aheadBytes)
 {
     private const Gp Call = Gp.Rdi;
     private const Gp Panel = Gp.Rsi;
@@ -17,6 +20,7 @@ internal sealed class ByteTileEmitter(bool hasMinimum)
     private const Gp Output = Gp.Rdx;
     private const Gp OutputStride = Gp.Rcx;
     private const Gp Units = Gp.R10;
+    private const Gp Ahead = Gp.R11;
     private const int Sum = 16;
     private const int Factor = 17;
     private const int Scale = 30;
@@ -35,11 +39,22 @@ internal sealed class ByteTileEmitter(bool hasMinimum)
         _code.Move(Scratch, new Address(Call, DotCall.ScratchOffset));
         _code.Move(Units, new Address(Call, DotCall.UnitsOffset));
         _code.Move(RowBytes, TileShapes.RowBytes);
+        if (aheadBytes > 0) _code.Move(Ahead, new Address(Call, DotCall.AheadOffset));
         PassResults(tokens, token => Begin(token, adds));
+        EmitProduct(0, next: false);
+        EmitProduct(1, next: false);
+        StoreSums(0);
         _code.Align(64);
         int loop = _code.Position;
-        for (int block = 0; block < 2; block++) EmitProduct(block);
-        for (int block = 0; block < 2; block++) EmitScaling(block, tokens);
+        for (int block = 0; block < 2; block++)
+        {
+            StoreSums(1 - block);
+            EmitProduct(block, next: true);
+            EmitScaling(block, tokens);
+        }
+
+        for (int line = 0; line < aheadBytes; line += 64) _code.Prefetch(new Address(Ahead, line), 2);
+        _code.Add(Ahead, aheadBytes);
         _code.Add(Panel, 2 * TilePanel.BlockBytes);
         _code.Add(Input, ByteTiles.UnitBytes);
         _code.Decrement(Units);
@@ -68,15 +83,17 @@ internal sealed class ByteTileEmitter(bool hasMinimum)
         }
     }
 
-    private void EmitProduct(int block)
+    private void EmitProduct(int block, bool next)
     {
+        int panel = (next ? 2 + block : block) * TilePanel.BlockBytes, input = (next ? ByteTiles.UnitBytes : 0) + block * ByteInput.BlockColumns;
         int sums = block, inputs = 2 + block, weights = 4 + block;
         _code.ZeroTile(sums);
-        _code.LoadTile(inputs, new Address(Input, block * ByteInput.BlockColumns, RowBytes, 1));
-        _code.LoadTile(weights, new Address(Panel, block * TilePanel.BlockBytes, RowBytes, 1));
+        _code.LoadTile(inputs, new Address(Input, input, RowBytes, 1));
+        _code.LoadTile(weights, new Address(Panel, panel, RowBytes, 1));
         _code.DotByteTiles(sums, inputs, weights);
-        _code.StoreTile(new Address(Scratch, block * TileShapes.TileBytes, RowBytes, 1), sums);
     }
+
+    private void StoreSums(int block) => _code.StoreTile(new Address(Scratch, block * TileShapes.TileBytes, RowBytes, 1), block);
 
     private void EmitScaling(int block, int tokens)
     {

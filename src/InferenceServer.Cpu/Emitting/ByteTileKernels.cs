@@ -10,38 +10,39 @@ internal sealed unsafe class ByteTileKernels
     private const long CachedInput = 1 << 20;
 
     private readonly delegate*<byte*, int, int, byte*, void> _fill;
-    private readonly delegate* unmanaged<DotCall*, void>[] _begin = new delegate* unmanaged<DotCall*, void>[ByteTiles.Tokens + 1]; // by tokens
-    private readonly delegate* unmanaged<DotCall*, void>[] _add = new delegate* unmanaged<DotCall*, void>[ByteTiles.Tokens + 1];
+    private readonly int _unitBytes;
+    private readonly delegate* unmanaged<DotCall*, void>[] _kernels = new delegate* unmanaged<DotCall*, void>[4 * (ByteTiles.Tokens + 1)];
 
-    private ByteTileKernels(delegate*<byte*, int, int, byte*, void> fill) => _fill = fill;
+    private ByteTileKernels(delegate*<byte*, int, int, byte*, void> fill, int unitBytes)
+    {
+        _fill = fill;
+        _unitBytes = unitBytes;
+    }
 
     /// <summary>Bytes of a thread's scratch: a panel, and the sums of two blocks.</summary>
     public static int ScratchBytes => TilePanel.Bytes + 2 * TileShapes.TileBytes;
 
-    /// <param name="hasMinimum">The format subtracts a minimum.</param>
-    /// <param name="fill"><see cref="TilePanel{TFormat}.Fill"/></param>
-    /// <returns>Null where the system lets no program make code.</returns>
-    public static ByteTileKernels? TryCreate(bool hasMinimum, delegate*<byte*, int, int, byte*, void> fill)
+    /// <summary>Null where the system lets no program make code.</summary>
+    public static ByteTileKernels? TryCreate<TFormat>()
+        where TFormat : struct, IBlockFormat<BytesAvx512, LanesAvx512>
     {
         EmittedCode code = new();
-        int[] begin = new int[ByteTiles.Tokens + 1], add = new int[ByteTiles.Tokens + 1];
-        for (int tokens = 1; tokens <= ByteTiles.Tokens; tokens++)
+        ByteTileKernels kernels = new(&TilePanel<TFormat>.Fill, TilePanel<TFormat>.UnitBytes);
+        int[] starts = new int[kernels._kernels.Length];
+        for (int i = 0; i < starts.Length; i++)
         {
-            begin[tokens] = code.Add(new ByteTileEmitter(hasMinimum).Emit(tokens, adds: false));
-            add[tokens] = code.Add(new ByteTileEmitter(hasMinimum).Emit(tokens, adds: true));
+            int tokens = i / 4;
+            if (tokens > 0) starts[i] = code.Add(new ByteTileEmitter(TFormat.HasMinimum, (i & 2) != 0 ? kernels._unitBytes : 0).Emit(tokens, adds: (i & 1) != 0));
         }
 
         byte* placed = code.TryPlace();
         if (placed is null) return null;
-        ByteTileKernels kernels = new(fill);
-        for (int tokens = 1; tokens <= ByteTiles.Tokens; tokens++)
-        {
-            kernels._begin[tokens] = (delegate* unmanaged<DotCall*, void>)(placed + begin[tokens]);
-            kernels._add[tokens] = (delegate* unmanaged<DotCall*, void>)(placed + add[tokens]);
-        }
-
+        for (int i = 0; i < starts.Length; i++) kernels._kernels[i] = (delegate* unmanaged<DotCall*, void>)(placed + starts[i]);
         return kernels;
     }
+
+    /// <summary>A kernel's place in the table.</summary>
+    private static int Index(int tokens, bool isFirst, bool adds) => 4 * tokens + (isFirst ? 2 : 0) + (adds ? 1 : 0);
 
     /// <summary>A panel is unpacked once for all tokens whose input the second-level cache holds; that stays there while the groups change.</summary>
     /// <param name="tile">Its input is in <see cref="InputForm.ByteTiles"/>, its input stride that of sixteen tokens.</param>
@@ -77,9 +78,9 @@ internal sealed unsafe class ByteTileKernels
             Output = tile.Output + firstRow * tile.OutputStride + group * Tile.GroupRows,
             OutputStride = tile.OutputStride * sizeof(float),
             Units = units,
+            Ahead = tile.Weights + group * tile.GroupStride + (long)(firstUnit + units) * _unitBytes,
         };
-        delegate* unmanaged<DotCall*, void>[] kernels = firstUnit == 0 ? _begin : _add;
         for (int row = firstRow; row < lastRow; row += ByteTiles.Tokens, call.Input += tile.InputStride, call.Output += ByteTiles.Tokens * tile.OutputStride)
-            kernels[Math.Min(ByteTiles.Tokens, lastRow - row)](&call);
+            _kernels[Index(Math.Min(ByteTiles.Tokens, lastRow - row), row == firstRow, firstUnit > 0)](&call);
     }
 }

@@ -14,6 +14,7 @@ internal unsafe struct DotCall
     public const int OutputStrideOffset = 40;
     public const int UnitsOffset = 48;
     public const int ScratchOffset = 56;
+    public const int AheadOffset = 64;
 
     public byte* Weights;
 
@@ -34,4 +35,7 @@ internal unsafe struct DotCall
 
     /// <summary>For kernels that need memory of their own: <see cref="ByteTileEmitter"/>. A cache line's multiple.</summary>
     public byte* Scratch;
+
+    /// <summary>What will be read next, if the kernel is one that asks for it meanwhile.</summary>
+    public byte* Ahead;
 }

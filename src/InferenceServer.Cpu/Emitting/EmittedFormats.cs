@@ -61,7 +61,7 @@ internal sealed unsafe class EmittedHalfFormat(ElementType type, InputForm input
 }
 
 /// <summary>What this machine can run of emitted code, made once for the process.</summary>
-internal static unsafe class EmittedFormats
+internal static class EmittedFormats
 {
     private static readonly Lazy<IReadOnlyList<WeightFormat>> MadeTiled = new(CreateTiled), MadeWide = new(CreateWide);
     private static readonly Lazy<IReadOnlyList<WeightFormat>> MadeNarrow = new(CreateNarrow), MadeVnni = new(CreateVnni);
@@ -82,10 +82,10 @@ internal static unsafe class EmittedFormats
     {
         List<WeightFormat> formats = [];
         if (!MachineFeatures.TilesOfBytes) return formats;
-        AddTiled(formats, QuantizedLayout.Q8, false, &TilePanel<Q8Blocks<BytesAvx512, LanesAvx512>>.Fill);
-        AddTiled(formats, QuantizedLayout.Q4, false, &TilePanel<Q4Blocks<BytesAvx512, LanesAvx512>>.Fill);
-        AddTiled(formats, QuantizedLayout.Q4K, true, &TilePanel<Q4KBlocks<BytesAvx512, LanesAvx512>>.Fill);
-        AddTiled(formats, QuantizedLayout.Q5K, true, &TilePanel<Q5KBlocks<BytesAvx512, LanesAvx512>>.Fill);
+        AddTiled<Q8Blocks<BytesAvx512, LanesAvx512>>(formats);
+        AddTiled<Q4Blocks<BytesAvx512, LanesAvx512>>(formats);
+        AddTiled<Q4KBlocks<BytesAvx512, LanesAvx512>>(formats);
+        AddTiled<Q5KBlocks<BytesAvx512, LanesAvx512>>(formats);
         if (MachineFeatures.TilesOfBf16 && Bf16TileKernels.TryCreate() is { } kernels) formats.Add(new TiledBf16Format(kernels));
         if (formats.Count > 0) formats.AddRange(Avx512Vnni);
         return formats;
@@ -133,10 +133,11 @@ internal static unsafe class EmittedFormats
         AddQuantized(formats, QuantizedLayout.Q6K, () => new Q6KEmitter256(products));
     }
 
-    private static void AddTiled(List<WeightFormat> formats, QuantizedLayout layout, bool hasMinimum, delegate*<byte*, int, int, byte*, void> fill)
+    private static void AddTiled<TFormat>(List<WeightFormat> formats)
+        where TFormat : struct, IBlockFormat<BytesAvx512, LanesAvx512>
     {
-        if (Avx512Vnni.FirstOrDefault(f => f.Type == layout.Type) is { } vectors && ByteTileKernels.TryCreate(hasMinimum, fill) is { } tiles)
-            formats.Add(new TiledQuantizedFormat(layout, vectors, tiles));
+        if (Avx512Vnni.FirstOrDefault(f => f.Type == TFormat.Layout.Type) is { } vectors && ByteTileKernels.TryCreate<TFormat>() is { } tiles)
+            formats.Add(new TiledQuantizedFormat(TFormat.Layout, vectors, tiles));
     }
 
     private static void AddQuantized(List<WeightFormat> formats, QuantizedLayout layout, Func<DotEmitter> emitter)

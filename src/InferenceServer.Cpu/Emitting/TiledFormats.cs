@@ -7,8 +7,8 @@ namespace InferenceServer.Cpu.Emitting;
 /// <summary>A quantized format that meets few tokens in vectors and many in tiles. Both give the same bits.</summary>
 internal sealed unsafe class TiledQuantizedFormat(QuantizedLayout layout, WeightFormat vectors, ByteTileKernels tiles) : WeightFormat
 {
-    /// <summary>From here on unpacking weights for a tile pays.</summary>
-    private const int MinTokens = 8;
+    /// <summary>Unpacking weights for a tile pays for more tokens than one kernel of vectors takes (Sapphire Rapids; 17 to 24 are a tie).</summary>
+    private const int MinTokens = 13;
 
     public override ElementType Type => layout.Type;
 
@@ -32,24 +32,24 @@ internal sealed unsafe class TiledQuantizedFormat(QuantizedLayout layout, Weight
 /// <summary>BF16 in tiles, whether tokens are few or many. Padding columns are zeros up to a multiple of 32.</summary>
 internal sealed unsafe class TiledBf16Format(Bf16TileKernels kernels) : WeightFormat
 {
-    private const int Turn = Bf16TileEmitter.ColumnsPerTurn;
-
     public override ElementType Type => ElementType.BF16;
 
     public override string Layout => "words in tiles";
 
-    public override InputForm InputFor(int tokens) => InputForm.Bf16;
+    public override InputForm InputFor(int tokens) => InputForm.Bf16Tiles;
 
-    public override long GroupBytes(int columns) => (long)Turns(columns) * TileShapes.TileBytes;
+    /// <summary>Two groups share what is loaded of the input, and eight what the second-level cache has of it.</summary>
+    public override int GroupsOfManyTokens => 8;
 
-    public override void Pack(byte** rows, int columns, byte* group) => RowPacker.Best.Words(rows, columns * sizeof(ushort), Turns(columns) * Turn / 2, group);
+    public override long GroupBytes(int columns) => (long)Bf16Tiles.Units(columns) * TileShapes.TileBytes;
+
+    public override void Pack(byte** rows, int columns, byte* group) => RowPacker.Best.Words(rows, columns * sizeof(ushort), Bf16Tiles.Units(columns) * Bf16Tiles.UnitColumns / 2, group);
 
     public override void Unpack(byte* group, int row, int columns, float* output)
     {
         for (int k = 0; k < columns; k++) output[k] = BitConverter.UInt32BitsToSingle(WordFormat.Half16((uint*)group + row, k) << 16);
     }
 
-    public override void Multiply(in LinearTile tile, float* scratch) => kernels.Multiply(tile, Turns(tile.Columns));
+    public override void Multiply(in LinearTile tile, float* scratch) => kernels.Multiply(tile, Bf16Tiles.Units(tile.Columns));
 
-    private static int Turns(int columns) => (columns + Turn - 1) / Turn;
 }

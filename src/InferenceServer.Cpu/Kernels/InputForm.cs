@@ -18,6 +18,9 @@ internal enum InputForm
     /// <summary>Signed bytes in blocks of 32 with negated sums of 16.</summary>
     BytesSum16,
 
+    /// <summary>bf16 of sixteen tokens together. See <see cref="Bf16Tiles"/>.</summary>
+    Bf16Tiles,
+
     /// <summary>Signed bytes and scaled sums of sixteen tokens together. See <see cref="Quantized.ByteTiles"/>.</summary>
     ByteTiles,
 }

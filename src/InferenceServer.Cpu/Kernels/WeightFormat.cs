@@ -50,6 +50,9 @@ internal abstract unsafe class WeightFormat
     /// <summary>What this many tokens are to be prepared as.</summary>
     public abstract InputForm InputFor(int tokens);
 
+    /// <summary>Groups that a thread had best claim at once when tokens are many.</summary>
+    public virtual int GroupsOfManyTokens => 1;
+
     /// <summary>Bytes of 16 rows.</summary>
     public abstract long GroupBytes(int columns);
 

@@ -26,7 +26,7 @@ internal sealed unsafe class GateUpJob(Workspace workspace, PreparedInputs input
         (_input, _gateUp, _output) = (input, gateUp, output);
         workspace.Reserve(ScratchFloats(output.MaxRows));
         inputs.Prepare(pool, input, gateUp);
-        pool.Run(this, Groups(gateUp), LinearLayer.ChunkGroups(input.Rows), (long)gateUp.Rows * gateUp.Columns * input.Rows);
+        pool.Run(this, Groups(gateUp), LinearLayer.ChunkGroups(gateUp, Groups(gateUp), input.Rows, pool.Threads), (long)gateUp.Rows * gateUp.Columns * input.Rows);
     }
 
     public override void Execute(int begin, int end, int worker)

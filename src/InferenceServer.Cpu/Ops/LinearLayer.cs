@@ -13,11 +13,19 @@ internal static unsafe class LinearLayer
     /// <summary>What a thread multiplying needs of its own: room for either kind of panel.</summary>
     public static readonly int PanelFloats = Math.Max(PanelColumns * Tile.GroupRows, ByteTileKernels.ScratchBytes / sizeof(float));
 
+    private const int ManyRows = 64;
+    private const int ChunksPerThread = 4;
+
     /// <summary>Groups that one token's kernel takes at once.</summary>
     public const int GroupsTogether = 4;
 
-    /// <summary>Groups that a thread claims at once: small, so that none is waited for long; whole kernels of few tokens, one of many.</summary>
-    public static int ChunkGroups(int rows) => rows > 64 ? 1 : GroupsTogether;
+    /// <summary>Groups that a thread claims at once: small, so that none is waited for long; whole kernels of few tokens, what the format likes of many.</summary>
+    /// <param name="matrix">Its first section decides.</param>
+    /// <param name="groups">In all.</param>
+    /// <param name="rows">Tokens.</param>
+    /// <param name="threads">That share them.</param>
+    public static int ChunkGroups(CpuMatrix matrix, int groups, int rows, int threads) =>
+        rows <= ManyRows ? GroupsTogether : Math.Clamp(groups / (ChunksPerThread * threads), 1, matrix.Sections[0].Format.GroupsOfManyTokens);
 
     /// <param name="matrix">Weights.</param>
     /// <param name="firstGroup">First group of 16 rows.</param>

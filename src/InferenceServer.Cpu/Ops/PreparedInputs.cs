@@ -12,6 +12,9 @@ namespace InferenceServer.Cpu.Ops;
 /// </summary>
 internal sealed unsafe class PreparedInputs : ParallelJob, IDisposable
 {
+    /// <summary>Tile kernels load one unit more than they use.</summary>
+    private const int ReadAhead = ByteTiles.UnitBytes;
+
     private readonly NativeBuffer?[] _buffers = new NativeBuffer?[Enum.GetValues<InputForm>().Length];
     private readonly nint[] _strides = new nint[Enum.GetValues<InputForm>().Length];
     private CpuActivation _input = null!;
@@ -28,7 +31,7 @@ internal sealed unsafe class PreparedInputs : ParallelJob, IDisposable
             done |= 1u << (int)_form;
             if (_form == InputForm.F32) continue;
             _strides[(int)_form] = (nint)RowBytes(_form, input.Columns);
-            Reserve(_form, _strides[(int)_form] * Strides(_form, input.MaxRows));
+            Reserve(_form, _strides[(int)_form] * ((input.MaxRows + RowsTogether(_form) - 1) / RowsTogether(_form)) + ReadAhead);
             pool.Run(this, input.Rows, 4, (long)input.Rows * input.Columns * 2);
         }
     }
@@ -43,8 +46,9 @@ internal sealed unsafe class PreparedInputs : ParallelJob, IDisposable
     {
         for (int row = begin; row < end; row++)
         {
-            byte* target = this[_form] + (_form == InputForm.ByteTiles ? row / ByteTiles.Tokens : row) * _strides[(int)_form];
-            if (_form == InputForm.Bf16) ToBf16(_input.Row(row), _input.Columns, (ushort*)target);
+            byte* target = this[_form] + row / RowsTogether(_form) * _strides[(int)_form];
+            if (_form == InputForm.Bf16) Conversion.ToBf16(_input.Row(row), CpuActivation.PaddedColumns(_input.Columns), (ushort*)target);
+            else if (_form == InputForm.Bf16Tiles) Bf16Tiles.Round(_input.Row(row), _input.Columns, row % Bf16Tiles.Tokens, target);
             else if (_form == InputForm.ByteTiles) ByteTiles.Quantize(_input.Row(row), _input.Columns, row % ByteTiles.Tokens, target);
             else ByteInput.Quantize(_input.Row(row), _input.Columns, _form, target);
         }
@@ -55,21 +59,20 @@ internal sealed unsafe class PreparedInputs : ParallelJob, IDisposable
         foreach (NativeBuffer? buffer in _buffers) buffer?.Dispose();
     }
 
-    private static int Strides(InputForm form, int rows) => form == InputForm.ByteTiles ? (rows + ByteTiles.Tokens - 1) / ByteTiles.Tokens : rows;
-
-    /// <summary>Zeros up to a cache line's end: what meets them are zeros too, but no number may be NaN.</summary>
-    private static void ToBf16(float* values, int columns, ushort* target)
+    /// <summary>Rows of a stride.</summary>
+    private static int RowsTogether(InputForm form) => form switch
     {
-        int padded = CpuActivation.PaddedColumns(columns);
-        Conversion.ToBf16(values, padded, target);
-        if (padded % 32 != 0) new Span<ushort>(target + padded, 32 - padded % 32).Clear();
-    }
+        InputForm.ByteTiles => ByteTiles.Tokens,
+        InputForm.Bf16Tiles => Bf16Tiles.Tokens,
+        _ => 1,
+    };
 
     /// <summary>Rows of bf16 begin a cache line later than a power of two would have it: else all tokens share one cache set.</summary>
     private static long RowBytes(InputForm form, int columns) =>
         form switch
         {
             InputForm.Bf16 => CpuActivation.PaddedColumns(columns) * (long)sizeof(ushort) / 64 * 64 + 128,
+            InputForm.Bf16Tiles => Bf16Tiles.TileBytes(columns),
             InputForm.ByteTiles => ByteTiles.TileBytes(columns),
             _ => ByteInput.RowBytes(form, columns),
         };

@@ -17,7 +17,7 @@ internal sealed unsafe class ProjectJob(Workspace workspace, PreparedInputs inpu
         (_input, _weight, _bias, _output) = (input, weight, bias, output);
         workspace.Reserve(LinearLayer.PanelFloats);
         inputs.Prepare(pool, input, weight);
-        pool.Run(this, weight.Groups, LinearLayer.ChunkGroups(input.Rows), (long)weight.Rows * weight.Columns * input.Rows);
+        pool.Run(this, weight.Groups, LinearLayer.ChunkGroups(weight, weight.Groups, input.Rows, pool.Threads), (long)weight.Rows * weight.Columns * input.Rows);
     }
 
     public override void Execute(int begin, int end, int worker)

@@ -6,7 +6,7 @@ namespace InferenceServer.Cpu.Ops;
 /// <summary>
 /// All sections of a matrix, split between threads as the products split it, for a page lies on the memory node of the thread that touches it first.
 /// Items: groups, or pairs of a gate's group and its up's. Shares are those of a step of few tokens, which is as fast as weights are read; with
-/// many tokens (chunks of one group) a share begins at most four groups elsewhere. Placement is best effort: when a share's owner is late, a thread of
+/// many tokens (chunks of other sizes) a share begins at most eight groups elsewhere. Placement is best effort: when a share's owner is late, a thread of
 /// another node may repack some of it, whose pages then lie there. Pages are the grain: under 2 MB pages a share's edge may lie on its neighbour's node,
 /// which is a large part of a matrix of a few MB only.
 /// </summary>
@@ -21,7 +21,7 @@ internal sealed class RepackMatrixJob(CpuMatrix matrix, RepackJob?[] jobs) : Par
     public void Run(ForkJoinPool pool, bool halves)
     {
         _items = halves ? Math.Max(1, GateUpJob.Groups(matrix)) : matrix.Groups;
-        pool.Run(this, _items, LinearLayer.ChunkGroups(1), (long)matrix.Rows * matrix.Columns);
+        pool.Run(this, _items, LinearLayer.GroupsTogether, (long)matrix.Rows * matrix.Columns);
     }
 
     public override void Execute(int begin, int end, int worker)
