@@ -45,6 +45,8 @@ internal sealed class Bf16TileEmitter
         _code.Align(64);
         int loop = _code.Position;
         EmitTurn(groups, halves);
+        if (!tall) EmitPrefetches(groups);
+        Advance();
         _code.Decrement(Units);
         _code.JumpIfNotZero(loop);
         LocateOutput(tall);
@@ -61,7 +63,23 @@ internal sealed class Bf16TileEmitter
             _code.LoadTile(WeightTiles + group, new Address(group == 0 ? Weights : NextWeights, 0, RowBytes, 1));
             for (int half = 0; half < halves; half++) _code.DotBf16Tiles(Sums(group, half), Inputs + half, WeightTiles + group);
         }
+    }
 
+    /// <summary>Few tokens are as fast as memory. See <see cref="DotEmitter.IntelAhead"/>.</summary>
+    private void EmitPrefetches(int groups)
+    {
+        foreach ((int bytes, int level) in DotEmitter.IntelAhead)
+        {
+            for (int line = 0; line < TileShapes.TileBytes; line += 64)
+            {
+                _code.Prefetch(new Address(Weights, bytes + line), level);
+                if (groups > 1) _code.Prefetch(new Address(NextWeights, bytes + line), level);
+            }
+        }
+    }
+
+    private void Advance()
+    {
         foreach (Gp inputs in (ReadOnlySpan<Gp>)[First, Rest]) _code.Add(inputs, Bf16Tiles.UnitBytes);
         foreach (Gp weights in (ReadOnlySpan<Gp>)[Weights, NextWeights]) _code.Add(weights, TileShapes.TileBytes);
     }

@@ -79,7 +79,7 @@ internal sealed class Q8Emitter : ByteDotEmitter
 {
     protected override int WeightUnit => Q8Layout.UnitBytes;
 
-    protected override ReadOnlySpan<(int Bytes, int Level)> StreamAhead => new (int, int)[] { (1024, 1), (4096, 2) };
+    protected override IReadOnlyList<(int Bytes, int Level)> StreamAhead => [(1024, 1), (4096, 2)];
 
     protected override void EmitBlock(int block)
     {
@@ -199,7 +199,7 @@ internal sealed class Q6KEmitter : ByteDotEmitter
 {
     protected override int WeightUnit => Q6KLayout.UnitBytes;
 
-    protected override ReadOnlySpan<(int Bytes, int Level)> StreamAhead => new (int, int)[] { (1024, 1), (8192, 2) };
+    protected override IReadOnlyList<(int Bytes, int Level)> StreamAhead => [(1024, 1), (8192, 2)];
 
     protected override int InputUnit => ByteInput.UnitBytesSum16;
 

@@ -53,10 +53,16 @@ internal abstract class DotEmitter
     protected abstract int InputUnit { get; }
 
     /// <summary>
-    /// How far ahead of a stream its lines are asked for, and into the cache of which level. None where
-    /// the processor's own prefetching reads as fast without: being asked for what it would fetch anyway slows it down.
+    /// How far ahead of a stream its lines are asked for on Intel's processors, and into the cache of which level. Their own prefetching stops at every
+    /// page: on Emerald Rapids this reads Q4_0 1.6 times, F16 1.4 times as fast as without.
     /// </summary>
-    protected virtual ReadOnlySpan<(int Bytes, int Level)> StreamAhead => [];
+    public static IReadOnlyList<(int Bytes, int Level)> IntelAhead { get; } = [(2048, 1), (8192, 2)];
+
+    /// <summary>
+    /// The same on all others, measured on Zen 4. None where the processor's own prefetching reads as fast without: being asked for what it would fetch
+    /// anyway slows it down.
+    /// </summary>
+    protected virtual IReadOnlyList<(int Bytes, int Level)> StreamAhead => [];
 
     /// <summary>Turns that share a header in front of their weights; 0: no headers.</summary>
     protected virtual int TurnsPerHeader => 0;
@@ -188,7 +194,7 @@ internal abstract class DotEmitter
         {
             if (IsStream)
             {
-                foreach ((int bytes, int level) in StreamAhead) EmitPrefetch(WeightsOf(group) + bytes, level);
+                foreach ((int bytes, int level) in MachineFeatures.IsIntel ? IntelAhead : StreamAhead) EmitPrefetch(WeightsOf(group) + bytes, level);
             }
             else
             {

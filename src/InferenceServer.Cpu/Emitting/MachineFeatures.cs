@@ -5,6 +5,9 @@ namespace InferenceServer.Cpu.Emitting;
 /// <summary>Instructions that .NET has no name for, asked of the processor itself (Intel SDM, CPUID leaf 7).</summary>
 internal static class MachineFeatures
 {
+    /// <summary>"GenuineIntel" (CPUID leaf 0).</summary>
+    public static bool IsIntel { get; } = X86Base.IsSupported && X86Base.CpuId(0, 0).Ebx == 0x756E6547;
+
     /// <summary>vpdpbusd and its kind in 512 bits.</summary>
     public static bool Avx512Vnni { get; } = Wide && (Leaf7(0).Ecx >> 11 & 1) != 0;
 
