@@ -11,7 +11,7 @@ internal sealed unsafe class Bf16TileKernels
     private const int CachedTurns = 64;
 
     /// <summary>Bytes of input that share a second-level cache with weights.</summary>
-    private const long CachedInput = 1 << 20;
+    private const int CachedInput = 1 << 20;
 
     private readonly delegate* unmanaged<DotCall*, void>[] _kernels = new delegate* unmanaged<DotCall*, void>[8];
 
@@ -37,14 +37,15 @@ internal sealed unsafe class Bf16TileKernels
     /// <param name="turns">Of 32 columns.</param>
     public void Multiply(in LinearTile tile, int turns)
     {
-        int block = (int)Math.Max(MaxTokens, CachedInput / (2 * tile.InputStride) * MaxTokens);
-        int turnsTogether = tile.Rows <= MaxTokens ? turns : CachedTurns, configured = 0;
+        int turnsTogether = tile.Rows <= MaxTokens ? turns : Math.Min(turns, CachedTurns), configured = 0;
+        int block = Math.Max(1, CachedInput / (2 * turnsTogether * Bf16Tiles.UnitBytes)) * MaxTokens;
         for (int row = 0; row < tile.Rows; row += block)
         {
-            for (int group = 0; group < tile.Groups; group += 2)
+            int end = Math.Min(tile.Rows, row + block);
+            for (int turn = 0; turn < turns; turn += turnsTogether)
             {
-                for (int turn = 0; turn < turns; turn += turnsTogether)
-                    MultiplyPiece(tile, group, row, Math.Min(tile.Rows, row + block), turn, Math.Min(turnsTogether, turns - turn), ref configured);
+                int count = Math.Min(turnsTogether, turns - turn);
+                for (int group = 0; group < tile.Groups; group += 2) MultiplyPiece(tile, group, row, end, turn, count, ref configured);
             }
         }
 

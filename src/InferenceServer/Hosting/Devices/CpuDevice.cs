@@ -20,7 +20,7 @@ internal sealed class CpuDevice(ISampler? sampler = null) : IModelDevice
     public string Name => "cpu";
 
     /// <summary>On a CPU a prompt's chunk costs as much a token in small pieces as in large ones, so streams need not wait for it. Below 2, so that p99 stays there.</summary>
-    public double DecodeSlowdown => 1.75;
+    public double DecodeSlowdown => 1.6;
 
     public IModelRunner LoadRunner(ModelFolder folder, ServerOptions options, ILogger logger)
     {
