@@ -1,4 +1,5 @@
 using System.Runtime.InteropServices;
+using InferenceServer.Cpu.Memory;
 
 namespace InferenceServer.Cpu.Emitting;
 
@@ -15,11 +16,19 @@ internal static unsafe partial class TileState
     private static readonly Lazy<bool> Allowed = new(static () => SystemCall(ArchPrctl, RequestPermission, TileData) == 0);
     private static readonly byte* Code = Place();
 
+    [ThreadStatic]
+    private static bool _hasSignalStack;
+
     /// <summary>False where the system has no tiles, or forbids them.</summary>
     public static bool TryAllow() => OperatingSystem.IsLinux() && Allowed.Value;
 
     /// <param name="shapes">Of <see cref="TileShapes"/>.</param>
-    public static void Configure(byte* shapes) => ((delegate* unmanaged[SuppressGCTransition]<byte*, void>)Code)(shapes);
+    public static void Configure(byte* shapes)
+    {
+        if (!_hasSignalStack) SignalStack.Enlarge();
+        _hasSignalStack = true;
+        ((delegate* unmanaged[SuppressGCTransition]<byte*, void>)Code)(shapes);
+    }
 
     public static void Release() => ((delegate* unmanaged[SuppressGCTransition]<void>)(Code + 16))();
 
@@ -32,7 +41,7 @@ internal static unsafe partial class TileState
         code.Align(16);
         code.ReleaseTiles();
         code.Return();
-        return Memory.ExecutableMemory.TryPlace(code.ToArray());
+        return ExecutableMemory.TryPlace(code.ToArray());
     }
 
     [LibraryImport("libc", EntryPoint = "syscall")]

@@ -1,6 +1,7 @@
 using InferenceServer.Core.Compute;
 using InferenceServer.Cpu.Kernels;
 using InferenceServer.Cpu.Kernels.Quantized;
+using InferenceServer.Cpu.Ops;
 
 namespace InferenceServer.Cpu.Emitting;
 
@@ -15,6 +16,9 @@ internal sealed unsafe class TiledQuantizedFormat(QuantizedLayout layout, Weight
     public override string Layout => vectors.Layout;
 
     public override InputForm InputFor(int tokens) => tokens < MinTokens ? vectors.InputFor(tokens) : InputForm.ByteTiles;
+
+    /// <summary>Whole cache lines of a gate's row are turned at once.</summary>
+    public override int GroupsOfManyTokens => LinearLayer.GroupsTogether;
 
     public override long GroupBytes(int columns) => vectors.GroupBytes(columns);
 

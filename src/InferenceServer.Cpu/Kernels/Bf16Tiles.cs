@@ -14,19 +14,24 @@ internal static unsafe class Bf16Tiles
     /// <summary>Bytes of sixteen tokens; not a multiple of 4096, which would put all tiles in one cache set.</summary>
     public static long TileBytes(int columns) => (long)Units(columns) * UnitBytes + 64;
 
-    /// <summary>Rounds one row into its place. Columns after the last become zeros.</summary>
-    /// <param name="input">(columns)</param>
+    /// <summary>Rounds rows into their places, some columns of all of them at a time. Columns after the last become zeros.</summary>
+    /// <param name="input">(rows, columns)</param>
+    /// <param name="stride">Floats from one row to the next.</param>
+    /// <param name="rows">At most what is left of sixteen.</param>
     /// <param name="columns">Any number.</param>
-    /// <param name="row">The token's place among sixteen.</param>
-    /// <param name="tile"><see cref="TileBytes"/> bytes, of which this writes the row's own.</param>
-    public static void Round(float* input, int columns, int row, byte* tile)
+    /// <param name="firstRow">The first one's place among sixteen.</param>
+    /// <param name="tile"><see cref="TileBytes"/> bytes, of which this writes the rows' own.</param>
+    public static void Round(float* input, nint stride, int rows, int columns, int firstRow, byte* tile)
     {
         for (int unit = 0; unit < Units(columns); unit++, tile += UnitBytes)
         {
             int count = Math.Min(UnitColumns, columns - unit * UnitColumns);
-            ushort* target = (ushort*)tile + row * UnitColumns;
-            Conversion.ToBf16(input + unit * UnitColumns, count, target);
-            new Span<ushort>(target + count, UnitColumns - count).Clear();
+            for (int i = 0; i < rows; i++)
+            {
+                ushort* target = (ushort*)tile + (firstRow + i) * UnitColumns;
+                Conversion.ToBf16(input + i * stride + unit * UnitColumns, count, target);
+                if (count < UnitColumns) new Span<ushort>(target + count, UnitColumns - count).Clear();
+            }
         }
     }
 }

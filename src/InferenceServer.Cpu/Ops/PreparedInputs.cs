@@ -44,13 +44,31 @@ internal sealed unsafe class PreparedInputs : ParallelJob, IDisposable
 
     public override void Execute(int begin, int end, int worker)
     {
-        for (int row = begin; row < end; row++)
+        int together = RowsTogether(_form);
+        for (int row = begin; row < end;)
         {
-            byte* target = this[_form] + row / RowsTogether(_form) * _strides[(int)_form];
-            if (_form == InputForm.Bf16) Conversion.ToBf16(_input.Row(row), CpuActivation.PaddedColumns(_input.Columns), (ushort*)target);
-            else if (_form == InputForm.Bf16Tiles) Bf16Tiles.Round(_input.Row(row), _input.Columns, row % Bf16Tiles.Tokens, target);
-            else if (_form == InputForm.ByteTiles) ByteTiles.Quantize(_input.Row(row), _input.Columns, row % ByteTiles.Tokens, target);
-            else ByteInput.Quantize(_input.Row(row), _input.Columns, _form, target);
+            int rows = Math.Min(end - row, together - row % together);
+            Prepare(row, rows, row % together, this[_form] + row / together * _strides[(int)_form]);
+            row += rows;
+        }
+    }
+
+    private void Prepare(int row, int rows, int place, byte* target)
+    {
+        switch (_form)
+        {
+            case InputForm.Bf16:
+                Conversion.ToBf16(_input.Row(row), CpuActivation.PaddedColumns(_input.Columns), (ushort*)target);
+                break;
+            case InputForm.Bf16Tiles:
+                Bf16Tiles.Round(_input.Row(row), _input.Stride, rows, _input.Columns, place, target);
+                break;
+            case InputForm.ByteTiles:
+                ByteTiles.Quantize(_input.Row(row), _input.Stride, rows, _input.Columns, place, target);
+                break;
+            default:
+                ByteInput.Quantize(_input.Row(row), _input.Columns, _form, target);
+                break;
         }
     }
 

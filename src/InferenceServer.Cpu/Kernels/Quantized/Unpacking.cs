@@ -5,21 +5,23 @@ internal static unsafe class Unpacking
 {
     public static void Q8(byte* group, int row, int columns, float* output)
     {
-        for (int column = 0; column < columns; column++)
+        for (int column = 0; column < columns; column += 32, output += 32)
         {
             byte* unit = group + (long)(column / 64) * Q8Layout.UnitBytes;
             int block = column / 32 % 2;
-            output[column] = Half(unit + Q8Layout.ScaleOffset + block * 32, row) * (unit[block * 512 + Place(column % 32, row)] - 128);
+            float scale = Half(unit + Q8Layout.ScaleOffset + block * 32, row);
+            for (int i = 0; i < 32; i++) output[i] = scale * (unit[block * 512 + Place(i, row)] - 128);
         }
     }
 
     public static void Q4(byte* group, int row, int columns, float* output)
     {
-        for (int column = 0; column < columns; column++)
+        for (int column = 0; column < columns; column += 32, output += 32)
         {
             byte* unit = group + (long)(column / 64) * Q4Layout.UnitBytes;
             int block = column / 32 % 2;
-            output[column] = Half(unit + Q4Layout.ScaleOffset + block * 32, row) * (Nibble(unit + block * 256, column % 32, row) - 8);
+            float scale = Half(unit + Q4Layout.ScaleOffset + block * 32, row);
+            for (int i = 0; i < 32; i++) output[i] = scale * (Nibble(unit + block * 256, i, row) - 8);
         }
     }
 
