@@ -8,7 +8,7 @@ namespace InferenceServer.Cpu.Emitting;
 /// <summary>A quantized format that meets few tokens in vectors and many in tiles. Both give the same bits.</summary>
 internal sealed unsafe class TiledQuantizedFormat(QuantizedLayout layout, WeightFormat vectors, ByteTileKernels tiles) : WeightFormat
 {
-    /// <summary>Unpacking weights for a tile pays for more tokens than one kernel of vectors takes (Sapphire Rapids; 17 to 24 are a tie).</summary>
+    /// <summary>Unpacking weights for a tile pays for more tokens than one kernel of vectors takes (Emerald Rapids; 17 to 24 are a tie).</summary>
     private const int MinTokens = 13;
 
     public override ElementType Type => layout.Type;
@@ -47,7 +47,8 @@ internal sealed unsafe class TiledBf16Format(Bf16TileKernels kernels) : WeightFo
 
     public override long GroupBytes(int columns) => (long)Bf16Tiles.Units(columns) * TileShapes.TileBytes;
 
-    public override void Pack(byte** rows, int columns, byte* group) => RowPacker.Best.Words(rows, columns * sizeof(ushort), Bf16Tiles.Units(columns) * Bf16Tiles.UnitColumns / 2, group);
+    public override void Pack(byte** rows, int columns, byte* group) =>
+        RowPacker.Best.Words(rows, columns * sizeof(ushort), Bf16Tiles.Units(columns) * Bf16Tiles.UnitColumns / 2, group);
 
     public override void Unpack(byte* group, int row, int columns, float* output)
     {
@@ -55,5 +56,4 @@ internal sealed unsafe class TiledBf16Format(Bf16TileKernels kernels) : WeightFo
     }
 
     public override void Multiply(in LinearTile tile, float* scratch) => kernels.Multiply(tile, Bf16Tiles.Units(tile.Columns));
-
 }

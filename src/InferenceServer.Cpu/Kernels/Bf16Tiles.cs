@@ -1,3 +1,4 @@
+using System.Runtime.CompilerServices;
 using InferenceServer.Cpu.Ops;
 
 namespace InferenceServer.Cpu.Kernels;
@@ -21,6 +22,7 @@ internal static unsafe class Bf16Tiles
     /// <param name="columns">Any number.</param>
     /// <param name="firstRow">The first one's place among sixteen.</param>
     /// <param name="tile"><see cref="TileBytes"/> bytes, of which this writes the rows' own.</param>
+    [MethodImpl(MethodImplOptions.AggressiveOptimization | MethodImplOptions.NoInlining)]
     public static void Round(float* input, nint stride, int rows, int columns, int firstRow, byte* tile)
     {
         for (int unit = 0; unit < Units(columns); unit++, tile += UnitBytes)
