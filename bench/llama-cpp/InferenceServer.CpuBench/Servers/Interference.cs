@@ -4,8 +4,9 @@ using InferenceServer.CpuBench.Runs;
 namespace InferenceServer.CpuBench.Servers;
 
 /// <summary>
-/// What running streams feel of a long prompt: gaps between the tokens of 8 streams while nothing else happens, and then from a prompt's arrival to its
-/// first token, on the same server and the same streams.
+/// What running streams feel of a long prompt: gaps between the tokens of 8 streams from a prompt's arrival to its first token, and while nothing else
+/// happens, on the same server and the same streams. The latter is as long before the prompt as behind it, for the streams themselves grow slower as they
+/// grow longer: what they take without a prompt lies between both.
 /// </summary>
 internal sealed class Interference(TextWriter progress)
 {
@@ -33,16 +34,20 @@ internal sealed class Interference(TextWriter progress)
         TimedStream prompt = TimedStream.Start(http, Prompt(LongPrompt, Streams), maxTokens: 8, stopping.Token);
         await Until(() => prompt.Stamps.Length > 0, [.. streams, prompt], stopping.Token);
         long first = prompt.Stamps[0];
+        await Until(() => prompt.Reading.IsCompleted, streams, stopping.Token);
+        long left = Stopwatch.GetTimestamp();
+        await Until(() => Stopwatch.GetElapsedTime(left) >= AloneTime, streams, stopping.Token);
+        long end = Stopwatch.GetTimestamp();
         await stopping.CancelAsync();
         await Task.WhenAll(streams.Append(prompt).Select(s => s.Reading));
 
-        BenchRun alone = Of(AloneCase, begin, arrival), beside = Of(BesideCase, arrival, first) with { TtftP95Ms = Stopwatch.GetElapsedTime(arrival, first).TotalMilliseconds };
+        BenchRun alone = Of(AloneCase, (begin, arrival), (left, end)), beside = Of(BesideCase, (arrival, first)) with { TtftP95Ms = Stopwatch.GetElapsedTime(arrival, first).TotalMilliseconds };
         foreach (BenchRun run in new[] { alone, beside }) progress.WriteLine($"{format,-8} {run.Case,-21} ITL p99 {run.ItlP99Ms:F1} ms");
         return (alone, beside);
 
-        BenchRun Of(string @case, long after, long until)
+        BenchRun Of(string @case, params (long After, long Until)[] spans)
         {
-            double[] gaps = [.. streams.SelectMany(s => TimedStream.Gaps(s.Stamps, after, until)).Order()];
+            double[] gaps = [.. spans.SelectMany(span => streams.SelectMany(s => TimedStream.Gaps(s.Stamps, span.After, span.Until))).Order()];
             if (gaps.Length == 0) throw new BenchException($"No stream wrote a token during '{@case}'.");
             return new BenchRun
             {
@@ -50,7 +55,7 @@ internal sealed class Interference(TextWriter progress)
                 Format = format,
                 Case = @case,
                 Flags = string.Join(' ', plan.Flags),
-                TokensPerSecond = gaps.Length / Stopwatch.GetElapsedTime(after, until).TotalSeconds,
+                TokensPerSecond = gaps.Length / spans.Sum(span => Stopwatch.GetElapsedTime(span.After, span.Until).TotalSeconds),
                 ItlP99Ms = 1000 * gaps[(int)Math.Ceiling(0.99 * gaps.Length) - 1],
             };
         }
