@@ -101,7 +101,7 @@ public sealed class AssemblerTests
         Check("C4E24B5EFD", code => code.DotByteTiles(7, 5, 6));
         Check("C4E2425CCC", code => code.DotBf16Tiles(1, 4, 7));
         Check("62E17C485B442410", code => code.Int32ToFloat(16, new Address(Gp.Rsp, 1024)));
-        Check("62C104505998 04040000".Replace(" ", ""), code => code.MultiplyBroadcast(19, 31, new Address(Gp.R8, 1028)));
+        Check("62C10450599804040000", code => code.MultiplyBroadcast(19, 31, new Address(Gp.R8, 1028)));
     }
 
     [Fact]

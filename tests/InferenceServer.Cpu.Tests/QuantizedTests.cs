@@ -1,4 +1,5 @@
 using InferenceServer.Core.Compute;
+using InferenceServer.Cpu.Kernels.Quantized;
 
 namespace InferenceServer.Cpu.Tests;
 
@@ -100,6 +101,28 @@ public sealed class QuantizedTests
         {
             double expected = Enumerable.Range(0, 64).Sum(i => (row < 7 ? q.Value(row, i) : k.Value(row - 7, i)) * input[i]);
             Samples.AssertClose(expected, found[row], 100, 64 * Epsilon, $"row {row}");
+        }
+    }
+
+    [Fact]
+    public unsafe void Activations_become_the_same_bytes_in_256_and_in_512_bits()
+    {
+        Assert.SkipUnless(System.Runtime.Intrinsics.X86.Avx512F.IsSupported, "This machine has no AVX-512.");
+        Random random = new(26);
+        sbyte* narrow = stackalloc sbyte[32], wide = stackalloc sbyte[32];
+        float[] special = [0, -0f, 1e-42f, -1e30f, 0.5f, 1.5f, float.PositiveInfinity, float.NegativeInfinity, float.NaN];
+        for (int block = 0; block < 20_000; block++)
+        {
+            float[] values = Samples.Floats(random, 32, MathF.Pow(10, random.Next(-40, 30)));
+            if (block % 2 == 1) values[random.Next(32)] = special[random.Next(special.Length)];
+            if (block == 0) Array.Clear(values);
+            fixed (float* source = values)
+            {
+                ByteInput.QuantizeNarrow(source, narrow, out float scale, out int first, out int second);
+                ByteInput.QuantizeWide(source, wide, out float wideScale, out int wideFirst, out int wideSecond);
+                Assert.Equal((BitConverter.SingleToInt32Bits(scale), first, second), (BitConverter.SingleToInt32Bits(wideScale), wideFirst, wideSecond));
+                Assert.True(new ReadOnlySpan<sbyte>(narrow, 32).SequenceEqual(new ReadOnlySpan<sbyte>(wide, 32)), $"block {block}");
+            }
         }
     }
 

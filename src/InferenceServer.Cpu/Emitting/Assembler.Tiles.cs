@@ -4,12 +4,7 @@ namespace InferenceServer.Cpu.Emitting;
 internal sealed partial class Assembler
 {
     /// <summary>From 64 bytes: see <see cref="TileShapes"/>.</summary>
-    public void ConfigureTiles(Address shapes)
-    {
-        TilePrefix(Prefix.None, 0, 0, shapes);
-        _code.Add(0x49);
-        Memory(0, shapes, 1);
-    }
+    public void ConfigureTiles(Address shapes) => Tile(Prefix.None, 0x49, 0, shapes);
 
     /// <summary>Forgets what is in tiles, so that the system need not save it.</summary>
     public void ReleaseTiles() => Tile(Prefix.None, 0x49, 0, 0, 0);
@@ -29,20 +24,15 @@ internal sealed partial class Assembler
 
     private void Tile(Prefix prefix, byte opcode, int register, int rm, int second)
     {
-        VexOf38(prefix, register, second, 0, 0);
+        VexPrefix(Map.X38, prefix, register, second, 0, 0, wide: false);
         _code.Add(opcode);
         _code.Add((byte)(0xC0 | register << 3 | rm));
     }
 
     private void Tile(Prefix prefix, byte opcode, int tile, Address rows)
     {
-        TilePrefix(prefix, tile, 0, rows);
+        VexPrefix(Map.X38, prefix, tile, 0, rows.Scale == 0 ? 0 : (int)rows.Index >> 3, (int)rows.Base >> 3, wide: false);
         _code.Add(opcode);
         Memory(tile, rows, 1);
     }
-
-    private void TilePrefix(Prefix prefix, int register, int second, Address address) =>
-        VexOf38(prefix, register, second, address.Scale == 0 ? 0 : (int)address.Index >> 3, (int)address.Base >> 3);
-
-    private void VexOf38(Prefix prefix, int register, int second, int x, int b) => VexPrefix(Map.X38, prefix, register, second, x, b, wide: false);
 }

@@ -3,7 +3,7 @@ using System.Buffers.Binary;
 namespace InferenceServer.Cpu.Emitting;
 
 /// <summary>
-/// Writes x86-64 machine code: the few instructions that the kernels need and .NET does not expose (AVX-512 VNNI and BF16, f16 loads) and what
+/// Writes x86-64 machine code: the few instructions that the kernels need and .NET does not expose (AMX, AVX-512 VNNI and BF16, f16 loads) and what
 /// stands around them. Encodings: Intel SDM volume 2, "Instruction format", "VEX" and "EVEX". Not thread-safe.
 /// </summary>
 internal sealed partial class Assembler

@@ -54,7 +54,7 @@ internal abstract class DotEmitter
 
     /// <summary>
     /// How far ahead of a stream its lines are asked for on Intel's processors, and into the cache of which level. Their own prefetching stops at every
-    /// page: on Emerald Rapids this reads Q4_0 1.6 times, F16 1.4 times as fast as without.
+    /// page.
     /// </summary>
     public static IReadOnlyList<(int Bytes, int Level)> IntelAhead { get; } = [(2048, 1), (8192, 2)];
 

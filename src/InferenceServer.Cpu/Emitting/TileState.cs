@@ -25,8 +25,7 @@ internal static unsafe partial class TileState
     /// <param name="shapes">Of <see cref="TileShapes"/>.</param>
     public static void Configure(byte* shapes)
     {
-        if (!_hasSignalStack) SignalStack.Enlarge();
-        _hasSignalStack = true;
+        if (!_hasSignalStack) _hasSignalStack = SignalStack.TryEnlarge();
         ((delegate* unmanaged[SuppressGCTransition]<byte*, void>)Code)(shapes);
     }
 

@@ -8,7 +8,7 @@ namespace InferenceServer.Cpu.Emitting;
 /// <summary>A quantized format that meets few tokens in vectors and many in tiles. Both give the same bits.</summary>
 internal sealed unsafe class TiledQuantizedFormat(QuantizedLayout layout, WeightFormat vectors, ByteTileKernels tiles) : WeightFormat
 {
-    /// <summary>Unpacking weights for a tile pays for more tokens than one kernel of vectors takes (Emerald Rapids; 17 to 24 are a tie).</summary>
+    /// <summary>Unpacking weights for a tile pays for more tokens than one kernel of vectors takes.</summary>
     private const int MinTokens = 13;
 
     public override ElementType Type => layout.Type;

@@ -15,7 +15,7 @@ internal unsafe struct LinearTile
     /// <summary>(Rows, Columns) in the format's <see cref="InputForm"/>.</summary>
     public byte* Input;
 
-    /// <summary>Of one token; of sixteen in <see cref="InputForm.ByteTiles"/>.</summary>
+    /// <summary>Of one token; of sixteen in the forms for tiles.</summary>
     public nint InputStride;
 
     /// <summary>Tokens.</summary>

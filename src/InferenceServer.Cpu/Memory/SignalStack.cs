@@ -15,15 +15,18 @@ internal static unsafe partial class SignalStack
     /// Gives the calling thread a larger one, unless it has one. At its end the runtime frees of it what it believes to be its own, 16 KB; the rest, never
     /// touched, stays mapped: threads that multiply live as long as their server.
     /// </summary>
+    /// <returns>False while the thread is on that stack, where it cannot be exchanged.</returns>
     /// <exception cref="InsufficientMemoryException">The system gives no pages.</exception>
-    public static void Enlarge()
+    public static bool TryEnlarge()
     {
         Description held;
-        if (Exchange(null, &held) != 0 || held.Bytes >= Bytes) return;
+        if (Exchange(null, &held) == 0 && held.Bytes >= Bytes) return true;
         nint pages = Pages.TryMap(Bytes);
         if (pages == 0) throw new InsufficientMemoryException("The system gives no memory for the signal stack of a thread that multiplies.");
         Description larger = new() { Start = pages, Bytes = Bytes };
-        if (Exchange(&larger, null) != 0) Pages.Free(pages, Bytes);
+        if (Exchange(&larger, null) == 0) return true;
+        Pages.Free(pages, Bytes);
+        return false;
     }
 
     [LibraryImport("libc", EntryPoint = "sigaltstack")]

@@ -72,19 +72,21 @@ internal static unsafe class ByteInput
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
     public static void QuantizeBlock(float* source, sbyte* values, out float scale, out int first, out int second)
     {
-        if (Vector512.IsHardwareAccelerated && Avx512F.IsSupported && Avx2.IsSupported)
-        {
-            QuantizeWide(source, values, out scale, out first, out second);
-            return;
-        }
+        if (Vector512.IsHardwareAccelerated && Avx512F.IsSupported) QuantizeWide(source, values, out scale, out first, out second);
+        else QuantizeNarrow(source, values, out scale, out first, out second);
+    }
 
+    /// <summary>Where there are no 512 bits, and the other's twin.</summary>
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    public static void QuantizeNarrow(float* source, sbyte* values, out float scale, out int first, out int second)
+    {
         Vector256<float> a = Vector256.Load(source), b = Vector256.Load(source + 8), c = Vector256.Load(source + 16), d = Vector256.Load(source + 24);
         Vector256<float> high = Vector256.Max(Vector256.Max(Vector256.Abs(a), Vector256.Abs(b)), Vector256.Max(Vector256.Abs(c), Vector256.Abs(d)));
         Vector128<float> top = Vector128.Max(high.GetLower(), high.GetUpper());
         top = Vector128.Max(top, Vector128.Shuffle(top, Vector128.Create(2, 3, 0, 1)));
         float largest = MathF.Max(top.ToScalar(), top.GetElement(1));
         scale = largest / 127f;
-        Vector256<float> inverse = Vector256.Create(largest > 0 ? 127f / largest : 0f);
+        Vector256<float> inverse = Vector256.Create(Inverse(largest));
         Vector256<int> i0 = Round(a * inverse), i1 = Round(b * inverse), i2 = Round(c * inverse), i3 = Round(d * inverse);
         Vector256<short> low = Vector256.Narrow(i0, i1), upper = Vector256.Narrow(i2, i3);
         Vector256.Narrow(low, upper).Store(values);
@@ -94,7 +96,7 @@ internal static unsafe class ByteInput
 
     /// <summary>The same in half as many registers; sums of bytes, 128 more each, by the instruction for distances from 0.</summary>
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
-    private static void QuantizeWide(float* source, sbyte* values, out float scale, out int first, out int second)
+    public static void QuantizeWide(float* source, sbyte* values, out float scale, out int first, out int second)
     {
         Vector512<float> a = Vector512.Load(source), b = Vector512.Load(source + 16);
         Vector512<float> high = Vector512.Max(Vector512.Abs(a), Vector512.Abs(b));
@@ -103,13 +105,21 @@ internal static unsafe class ByteInput
         top = Vector128.Max(top, Vector128.Shuffle(top, Vector128.Create(2, 3, 0, 1)));
         float largest = MathF.Max(top.ToScalar(), top.GetElement(1));
         scale = largest / 127f;
-        Vector512<float> inverse = Vector512.Create(largest > 0 ? 127f / largest : 0f);
+        Vector512<float> inverse = Vector512.Create(Inverse(largest));
         Vector128<sbyte> low = Avx512F.ConvertToVector128SByte(Vector512.ConvertToInt32(Vector512.Round(a * inverse)));
         Vector256<sbyte> bytes = Vector256.Create(low, Avx512F.ConvertToVector128SByte(Vector512.ConvertToInt32(Vector512.Round(b * inverse))));
         bytes.Store(values);
         Vector256<long> sums = Avx2.SumAbsoluteDifferences(bytes.AsByte() ^ Vector256.Create((byte)128), Vector256<byte>.Zero).AsInt64();
         first = (int)(sums[0] + sums[1]) - 16 * 128;
         second = (int)(sums[2] + sums[3]) - 16 * 128;
+    }
+
+    /// <summary>0 where it is no number or too large for one: such blocks become zeros, their scale says the rest.</summary>
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    private static float Inverse(float largest)
+    {
+        float inverse = 127f / largest;
+        return float.IsFinite(inverse) ? inverse : 0f;
     }
 
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
