@@ -107,7 +107,7 @@ public sealed unsafe partial class CpuBackend
         job = null;
         if (weights is null)
         {
-            weights = Allocate(bytes, $"matrix {tensors[0].Name}").Pointer;
+            weights = _weights.Take(bytes, $"matrix {tensors[0].Name}");
             _workspace.Reserve(RepackJob.ScratchFloats(format, columns));
             job = new RepackJob(tensors, format, columns, _workspace, weights);
         }

@@ -23,6 +23,7 @@ public sealed partial class CpuBackend : IComputeBackend
     private readonly ForkJoinPool _pool;
     private readonly string? _nodes;
     private readonly Workspace _workspace;
+    private readonly WeightArena _weights;
     private readonly List<NativeBuffer> _buffers = [];
     private readonly PreparedInputs _inputs = new();
     private readonly ProjectJob _project;
@@ -51,6 +52,7 @@ public sealed partial class CpuBackend : IComputeBackend
             throw new ArgumentOutOfRangeException(nameof(options), $"Threads is {options.Threads}; expected 0 (one for each core) to 1024.");
         _options = options;
         _kernels = KernelTable.For(instructionSet);
+        _weights = new WeightArena(options.HugePages);
         ThreadPlacement placement = (topology ?? CpuTopology.OfThisMachine).Placement(options.EffectiveThreads);
         _nodes = placement.Description;
         _pool = new ForkJoinPool(options.EffectiveThreads, minParallelWork, placement);
@@ -73,7 +75,7 @@ public sealed partial class CpuBackend : IComputeBackend
         CpuTopology.OfThisMachine.Placement(new CpuOptions { Threads = threads }.EffectiveThreads).Description;
 
     public string Description =>
-        $"{_pool.Threads} {(_pool.Threads == 1 ? "thread" : "threads")}, {_kernels.InstructionSet} kernels, {_options.KvType} keys and values, {_buffers.Sum(b => b.Bytes) / 1048576.0:F1} MiB{(_nodes is null ? "" : $", {_nodes}")}";
+        $"{_pool.Threads} {(_pool.Threads == 1 ? "thread" : "threads")}, {_kernels.InstructionSet} kernels, {_options.KvType} keys and values, {(_weights.Bytes + _buffers.Sum(b => b.Bytes)) / 1048576.0:F1} MiB{(_nodes is null ? "" : $", {_nodes}")}";
 
     public unsafe WeightVector LoadVector(params IReadOnlyList<HostTensor> concatenated)
     {
@@ -147,6 +149,7 @@ public sealed partial class CpuBackend : IComputeBackend
         _workspace.Dispose();
         _inputs.Dispose();
         _weightCache?.Dispose();
+        _weights.Dispose();
         foreach (NativeBuffer buffer in _buffers) buffer.Dispose();
         _buffers.Clear();
     }

@@ -1,3 +1,4 @@
+using System.Collections.Concurrent;
 using InferenceServer.Cpu.Threads;
 
 namespace InferenceServer.Cpu.Tests;
@@ -20,6 +21,36 @@ public sealed class ForkJoinPoolTests
             pool.Run(job, job.Runs.Length, random.Next(1, 9), Large);
             Assert.All(job.Runs, runs => Assert.Equal(1, runs));
         }
+    }
+
+    [Theory]
+    [InlineData(1)]
+    [InlineData(2)]
+    [InlineData(5)]
+    public void Claims_that_taper_are_whole_chunks_and_miss_nothing(int threads)
+    {
+        using ForkJoinPool pool = new(threads);
+        Random random = new(threads);
+        for (int round = 0; round < 2000; round++)
+        {
+            int chunk = random.Next(1, 9);
+            CountingJob job = new(random.Next(1, 400)) { Halves = true };
+            pool.Run(job, job.Runs.Length, chunk, Large);
+            Assert.All(job.Runs, runs => Assert.Equal(1, runs));
+            if (threads > 1) Assert.All(job.Begins, begin => Assert.Equal(0, begin % chunk));
+        }
+    }
+
+    [Fact]
+    public void A_thread_claims_half_of_what_its_share_has_left()
+    {
+        // The worker waits inside its first claim until the caller has ended all that is left, its own share and then the worker's.
+        using ForkJoinPool pool = new(2);
+        HeldJob job = new();
+        pool.Run(job, 64, 4, Large);
+        Assert.Equal([(0, 16), (16, 24), (24, 28), (28, 32)], job.OfCaller.Where(c => c.Begin < 32));
+        Assert.Equal((32, 48), job.OfWorker);
+        Assert.Equal([(48, 56), (56, 60), (60, 64)], job.OfCaller.Where(c => c.Begin >= 32));
     }
 
     [Fact]
@@ -101,14 +132,51 @@ public sealed class ForkJoinPoolTests
         }
     }
 
+    /// <summary>The worker's first claim ends when 48 items have been done; the caller's first begins once the worker has one.</summary>
+    private sealed class HeldJob : ParallelJob
+    {
+        private int _doneByCaller;
+        private int _workerCame;
+
+        public override bool Tapers => true;
+
+        public List<(int Begin, int End)> OfCaller { get; } = [];
+
+        public (int Begin, int End) OfWorker { get; private set; }
+
+        public override void Execute(int begin, int end, int worker)
+        {
+            if (worker == 0)
+            {
+                Assert.True(SpinWait.SpinUntil(() => Volatile.Read(ref _workerCame) != 0, TimeSpan.FromSeconds(20)), "the worker never came");
+                OfCaller.Add((begin, end));
+                Volatile.Write(ref _doneByCaller, _doneByCaller + end - begin);
+                return;
+            }
+
+            OfWorker = (begin, end);
+            Volatile.Write(ref _workerCame, 1);
+            Assert.True(SpinWait.SpinUntil(() => Volatile.Read(ref _doneByCaller) == 64 - (end - begin), TimeSpan.FromSeconds(20)), "the caller stopped helping");
+        }
+    }
+
     private sealed class CountingJob(int items, int bad = -1) : ParallelJob
     {
+        private readonly ConcurrentQueue<int> _begins = new();
+
+        public bool Halves { get; init; }
+
+        public override bool Tapers => Halves;
+
+        public IEnumerable<int> Begins => _begins;
+
         public int[] Runs { get; } = new int[items];
 
         public int[] Workers { get; } = new int[items];
 
         public override void Execute(int begin, int end, int worker)
         {
+            if (Halves) _begins.Enqueue(begin);
             for (int i = begin; i < end; i++)
             {
                 if (i == bad) throw new InvalidOperationException($"item {i}");

@@ -81,6 +81,8 @@ internal sealed class Q8Emitter : ByteDotEmitter
 
     protected override IReadOnlyList<(int Bytes, int Level)> StreamAhead => [(1024, 1), (4096, 2)];
 
+    protected override IReadOnlyList<(int Bytes, int Level)> Zen5Ahead => [(1024, 1)];
+
     protected override void EmitBlock(int block)
     {
         BeginSums(ByteInput.SumOffset(block), 7);
@@ -139,6 +141,8 @@ internal sealed class Q45KEmitter(bool fifthBits) : ByteDotEmitter
     private readonly int _scales = fifthBits ? Q5KLayout.ScaleOffset : Q4KLayout.ScaleOffset;
 
     protected override int WeightUnit => fifthBits ? Q5KLayout.UnitBytes : Q4KLayout.UnitBytes;
+
+    protected override IReadOnlyList<(int Bytes, int Level)> Zen5Ahead => [(2048, 1)];
 
     protected override int TurnsPerHeader => 4;
 
@@ -200,6 +204,8 @@ internal sealed class Q6KEmitter : ByteDotEmitter
     protected override int WeightUnit => Q6KLayout.UnitBytes;
 
     protected override IReadOnlyList<(int Bytes, int Level)> StreamAhead => [(1024, 1), (8192, 2)];
+
+    protected override IReadOnlyList<(int Bytes, int Level)> Zen5Ahead => [(4096, 2)];
 
     protected override int InputUnit => ByteInput.UnitBytesSum16;
 

@@ -64,6 +64,11 @@ internal abstract class DotEmitter
     /// </summary>
     protected virtual IReadOnlyList<(int Bytes, int Level)> StreamAhead => [];
 
+    /// <summary>The same on Zen 5, whose own prefetching ends sooner.</summary>
+    protected virtual IReadOnlyList<(int Bytes, int Level)> Zen5Ahead => StreamAhead;
+
+    private IReadOnlyList<(int Bytes, int Level)> Ahead => MachineFeatures.IsIntel ? IntelAhead : MachineFeatures.IsZen5 ? Zen5Ahead : StreamAhead;
+
     /// <summary>Turns that share a header in front of their weights; 0: no headers.</summary>
     protected virtual int TurnsPerHeader => 0;
 
@@ -194,7 +199,7 @@ internal abstract class DotEmitter
         {
             if (IsStream)
             {
-                foreach ((int bytes, int level) in MachineFeatures.IsIntel ? IntelAhead : StreamAhead) EmitPrefetch(WeightsOf(group) + bytes, level);
+                foreach ((int bytes, int level) in Ahead) EmitPrefetch(WeightsOf(group) + bytes, level);
             }
             else
             {

@@ -9,6 +9,8 @@ internal sealed class Bf16Emitter : DotEmitter
 
     protected override int InputUnit => ColumnsPerTurn * 2;
 
+    protected override IReadOnlyList<(int Bytes, int Level)> Zen5Ahead => [(2048, 1)];
+
     protected override void EmitUnit()
     {
         for (int pair = 0; pair < ColumnsPerTurn / 2; pair++)

@@ -8,6 +8,9 @@ internal static class MachineFeatures
     /// <summary>"GenuineIntel" (CPUID leaf 0).</summary>
     public static bool IsIntel { get; } = X86Base.IsSupported && X86Base.CpuId(0, 0).Ebx == 0x756E6547;
 
+    /// <summary>AMD's Zen 5 or later: family 1Ah (CPUID leaf 1), "AuthenticAMD".</summary>
+    public static bool IsZen5 { get; } = X86Base.IsSupported && X86Base.CpuId(0, 0).Ebx == 0x68747541 && Family >= 0x1A;
+
     /// <summary>vpdpbusd and its kind in 512 bits.</summary>
     public static bool Avx512Vnni { get; } = Wide && (Leaf7(0).Ecx >> 11 & 1) != 0;
 
@@ -29,6 +32,8 @@ internal static class MachineFeatures
 
     /// <summary>Tiles of bf16, likewise.</summary>
     public static bool TilesOfBf16 { get; } = Avx512Vnni && HasTiles(22) && TileState.TryAllow();
+
+    private static int Family => (X86Base.CpuId(1, 0).Eax >> 8 & 15) + (X86Base.CpuId(1, 0).Eax >> 20 & 255);
 
     /// <summary>The system saves 512-bit registers, and emitted code follows its calling convention.</summary>
     private static bool Wide => OperatingSystem.IsLinux() && Avx512BW.X64.IsSupported && Avx512F.IsSupported;

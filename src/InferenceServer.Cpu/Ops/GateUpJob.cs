@@ -6,20 +6,24 @@ namespace InferenceServer.Cpu.Ops;
 
 /// <summary>
 /// output = silu(input * gate^T) * (input * up^T). Items: groups of 16 output columns. Gate goes straight to the output, up to
-/// scratch that stays in cache. Up begins at row ffn of the stack, which need not be a multiple of 16: then one more group is computed.
+/// scratch that stays in cache: a few groups of many tokens, or many of few, since every change from one stream of weights to the other costs a start from
+/// cold. Up begins at row ffn of the stack, which need not be a multiple of 16: then one more group is computed.
 /// </summary>
 internal sealed unsafe class GateUpJob(Workspace workspace, PreparedInputs inputs) : ParallelJob
 {
-    private const int ScratchStride = (LinearLayer.GroupsTogether + 1) * Tile.GroupRows;
+    private const int LeastStride = (LinearLayer.GroupsTogether + 1) * Tile.GroupRows;
+    private const int CachedFloats = 8192;
 
     private CpuActivation _input = null!;
     private CpuActivation _output = null!;
     private CpuMatrix _gateUp = null!;
 
-    public static long ScratchFloats(int maxRows) => LinearLayer.PanelFloats + (long)maxRows * ScratchStride;
+    public static long ScratchFloats(int maxRows) => LinearLayer.PanelFloats + Math.Max(CachedFloats, (long)maxRows * LeastStride);
 
     /// <summary>Items of a job: groups of the gate.</summary>
     public static int Groups(CpuMatrix gateUp) => (gateUp.Rows / 2 + Tile.GroupRows - 1) / Tile.GroupRows;
+
+    public override bool Tapers => _input.Rows <= LinearLayer.ManyRows;
 
     public void Run(ForkJoinPool pool, CpuActivation input, CpuMatrix gateUp, CpuActivation output)
     {
@@ -31,11 +35,14 @@ internal sealed unsafe class GateUpJob(Workspace workspace, PreparedInputs input
 
     public override void Execute(int begin, int end, int worker)
     {
-        for (int group = begin; group < end; group += LinearLayer.GroupsTogether)
-            Compute(group, Math.Min(LinearLayer.GroupsTogether, end - group), workspace[worker]);
+        if (_input.Rows == 0) return;
+        int stride = Math.Max(LeastStride, CachedFloats / _input.Rows / Tile.GroupRows * Tile.GroupRows);
+        int together = (stride / Tile.GroupRows - 1) / LinearLayer.GroupsTogether * LinearLayer.GroupsTogether;
+        for (int group = begin; group < end; group += together)
+            Compute(group, Math.Min(together, end - group), workspace[worker], stride);
     }
 
-    private void Compute(int group, int groups, float* scratch)
+    private void Compute(int group, int groups, float* scratch, int stride)
     {
         float* up = scratch + LinearLayer.PanelFloats;
         int hidden = _gateUp.Rows / 2, column = group * Tile.GroupRows, rows = _input.Rows;
@@ -44,12 +51,12 @@ internal sealed unsafe class GateUpJob(Workspace workspace, PreparedInputs input
         int upGroups = (upOffset + columns + Tile.GroupRows - 1) / Tile.GroupRows;
         LinearLayer.Multiply(
             _gateUp, group, groups, inputs, rows, _output.Values + column, _output.Stride, scratch);
-        LinearLayer.Multiply(_gateUp, upGroup, upGroups, inputs, rows, up, ScratchStride, scratch);
+        LinearLayer.Multiply(_gateUp, upGroup, upGroups, inputs, rows, up, stride, scratch);
         int padded = groups * Tile.GroupRows;
         for (int row = 0; row < rows; row++)
         {
             float* gate = _output.Row(row) + column;
-            RowMath.SiluMultiply(gate, up + (long)row * ScratchStride + upOffset, padded);
+            RowMath.SiluMultiply(gate, up + (long)row * stride + upOffset, padded);
             if (columns < padded) new Span<float>(gate + columns, padded - columns).Clear();
         }
     }

@@ -13,7 +13,8 @@ internal static unsafe class LinearLayer
     /// <summary>What a thread multiplying needs of its own: room for either kind of panel.</summary>
     public static readonly int PanelFloats = Math.Max(PanelColumns * Tile.GroupRows, ByteTileKernels.ScratchBytes / sizeof(float));
 
-    private const int ManyRows = 64;
+    /// <summary>More tokens than this are computed for longer than their weights are read.</summary>
+    public const int ManyRows = 64;
     private const int ChunksPerThread = 4;
 
     /// <summary>Groups that one token's kernel takes at once.</summary>

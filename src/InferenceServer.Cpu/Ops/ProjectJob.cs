@@ -12,6 +12,8 @@ internal sealed unsafe class ProjectJob(Workspace workspace, PreparedInputs inpu
     private CpuMatrix _weight = null!;
     private CpuVector? _bias;
 
+    public override bool Tapers => _input.Rows <= LinearLayer.ManyRows;
+
     public void Run(ForkJoinPool pool, CpuActivation input, CpuMatrix weight, CpuVector? bias, CpuActivation output)
     {
         (_input, _weight, _bias, _output) = (input, weight, bias, output);

@@ -6,7 +6,7 @@ namespace InferenceServer.Cpu.Threads;
 /// <summary>
 /// A fork-join pool for jobs of microseconds. One caller at a time hands out a job. Each thread owns a share of its items, contiguous and the same in every
 /// job of that size: it walks through memory in one direction, ahead of it prefetches that pay, and finds in its cache what it left there. It claims chunks
-/// of its share, then of the others' (those of its own memory node first), with one compare-and-swap on a word a share that holds (epoch, next item), so
+/// of its share, or half of what is left of it (<see cref="ParallelJob.Tapers"/>), then of the others' (those of its own memory node first), with one compare-and-swap on a word a share that holds (epoch, next item), so
 /// that a worker which wakes late simply finds nothing left and the caller never waits for it. Workers spin for a while, because the next op of a step
 /// comes within microseconds, then park: an idle server burns no CPU. Where there are several memory nodes threads keep to theirs (<see cref="ThreadPlacement"/>), so that what a share's owner wrote
 /// first, and the system therefore put beside it, is read from there. Nothing is allocated while running. An exception in any chunk is rethrown to the caller
@@ -220,10 +220,11 @@ internal sealed class ForkJoinPool : IDisposable
             long word = Volatile.Read(ref shared);
             int begin = (int)word, items = _items, chunk = _chunk;
             ParallelJob? job = _job;
-            if (begin >= items || begin >= FirstItem(share + 1, items, chunk)) return;
-            int end = Math.Min(begin + chunk, items);
+            int left = begin >= items ? 0 : FirstItem(share + 1, items, chunk) - begin;
+            if (left <= 0) return;
+            int end = begin + Math.Min(left, job!.Tapers ? Math.Max(chunk, left / 2 / chunk * chunk) : chunk);
             if (Interlocked.CompareExchange(ref shared, (word & ~0xFFFFFFFFL) | (uint)end, word) != word) continue;
-            ExecuteChunk(job!, begin, end, worker);
+            ExecuteChunk(job, begin, end, worker);
             if (Interlocked.Add(ref _itemsDone, end - begin) == items && Volatile.Read(ref _callerParked) != 0) ReleaseCaller();
         }
     }
