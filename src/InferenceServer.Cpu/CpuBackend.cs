@@ -52,9 +52,9 @@ public sealed partial class CpuBackend : IComputeBackend
             throw new ArgumentOutOfRangeException(nameof(options), $"Threads is {options.Threads}; expected 0 (one for each core) to 1024.");
         _options = options;
         _kernels = KernelTable.For(instructionSet);
-        _weights = new WeightArena(options.HugePages);
         ThreadPlacement placement = (topology ?? CpuTopology.OfThisMachine).Placement(options.EffectiveThreads);
         _nodes = placement.Description;
+        _weights = new WeightArena(options.HugePages, isolated: placement.IsSpread);
         _pool = new ForkJoinPool(options.EffectiveThreads, minParallelWork, placement);
         _workspace = new Workspace(_pool.Threads);
         _project = new ProjectJob(_workspace, _inputs);

@@ -32,4 +32,14 @@ public sealed unsafe class WeightArenaTests
         byte* first = arena.Take(5 << 20, "a test"), second = arena.Take(5 << 20, "a test");
         Assert.Equal((nint)first + (5 << 20), (nint)second);
     }
+
+    [Fact]
+    public void Isolated_matrices_begin_at_huge_pages_of_their_own()
+    {
+        using WeightArena arena = new(hugePages: true, isolated: true);
+        byte* first = arena.Take(5 << 20, "a test"), second = arena.Take(5 << 20, "a test");
+        Assert.Equal(0, (nint)first % HugePages.Bytes);
+        Assert.Equal(0, (nint)second % HugePages.Bytes);
+        Assert.Equal(10 << 20, arena.Bytes);
+    }
 }

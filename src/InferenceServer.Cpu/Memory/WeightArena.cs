@@ -5,7 +5,9 @@ namespace InferenceServer.Cpu.Memory;
 /// 5 MB, which then reads that much slower. Here the next one fills the page. What a slab has left is never touched, so it costs addresses only. Owned by
 /// the backend's thread; all of it is freed at once.
 /// </summary>
-internal sealed unsafe class WeightArena(bool hugePages) : IDisposable
+/// <param name="hugePages">Ask for 2 MB pages.</param>
+/// <param name="isolated">Each matrix in pages of its own: where threads keep to memory nodes, the end of one thread's share would lie beside the begin of another's.</param>
+internal sealed unsafe class WeightArena(bool hugePages, bool isolated = false) : IDisposable
 {
     private const long SlabBytes = 64L << 20;
 
@@ -24,7 +26,7 @@ internal sealed unsafe class WeightArena(bool hugePages) : IDisposable
         ArgumentOutOfRangeException.ThrowIfNegative(bytes);
         long taken = checked(bytes + NativeBuffer.Alignment - 1) / NativeBuffer.Alignment * NativeBuffer.Alignment;
         Bytes += bytes;
-        if (taken >= SlabBytes) return Add(bytes, what);
+        if (isolated || taken >= SlabBytes) return Add(bytes, what);
         if (taken > _left)
         {
             _next = Add(SlabBytes, what);

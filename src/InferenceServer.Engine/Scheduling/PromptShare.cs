@@ -4,7 +4,8 @@ namespace InferenceServer.Engine.Scheduling;
 /// How many prompt tokens may go beside running decodes so that the step takes at most so many times what the decodes alone would take: else a long
 /// prompt holds up every stream. Learns both costs from the steps themselves, since they depend on the model, the machine, the batch and how far the
 /// prompt is: what a step of D decodes takes, and what a prompt token adds. Medians of the last few, since one step in a hundred takes five times as long
-/// (page faults, a neighbour on the machine) and must not decide the next ones. Owned by the engine thread; allocates nothing.
+/// (page faults, a neighbour on the machine) and must not decide the next ones. Where more requests wait for their first token than run, prompts may take more,
+/// in proportion: the few streams of a burst's beginning would hold up all the others. Owned by the engine thread; allocates nothing.
 /// </summary>
 /// <remarks>
 /// While a prompt is computed no step shows what decodes alone take, though it changes as contexts grow. So every <see cref="AloneEvery"/>th step goes
@@ -26,6 +27,9 @@ internal sealed class PromptShare(double slowdown, int maxDecodes)
     /// <summary>Steps without prompts before the first with them: a median of three, since the first one is cold.</summary>
     public const int AloneFirst = 3;
 
+    /// <summary>How many times as much prompts may take at most, however many wait.</summary>
+    public const int MostWeight = 4;
+
     private readonly RecentMedian[] _decodeTime = new RecentMedian[maxDecodes + 1]; // by number of decodes
     private RecentMedian _timePerPromptToken;
     private int _stepsBeside; // since one without prompts
@@ -33,13 +37,15 @@ internal sealed class PromptShare(double slowdown, int maxDecodes)
 
     /// <summary>0 at first and once in a while: the step is to show what decodes take alone. With each step observed, a prompt waits for one of them at most, or at first for three.</summary>
     /// <param name="decodes">Running sequences that take one token of the step.</param>
+    /// <param name="prompts">Sequences that wait for their first token: running ones, and those that a seat is free for.</param>
     /// <param name="room">Tokens that the step has left.</param>
-    public int Limit(int decodes, int room)
+    public int Limit(int decodes, int prompts, int room)
     {
         if (slowdown == 0 || decodes == 0) return room;
         if (_stepsAlone < AloneFirst || _stepsBeside >= AloneEvery - 1) return 0;
         if (_timePerPromptToken.Value == 0) return Math.Min(room, FirstTokens);
-        double tokens = (slowdown - 1) * TimeOf(decodes) / _timePerPromptToken.Value;
+        double weight = Math.Clamp((double)prompts / decodes, 1, MostWeight);
+        double tokens = (slowdown - 1) * weight * TimeOf(decodes) / _timePerPromptToken.Value;
         return tokens >= room ? room : Math.Min(room, Math.Max(LeastTokens, (int)tokens));
     }
 

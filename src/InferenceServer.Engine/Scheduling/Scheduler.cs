@@ -54,16 +54,17 @@ internal sealed class Scheduler(SequenceSet set, int tokensPerStep, int rowsPerS
     {
         _tokensLeft = tokensPerStep;
         _rowsLeft = rowsPerStep;
-        int decodes = 0;
+        int decodes = 0, prompts = Math.Min(set.Waiting.Count, set.Seats - set.SeatsTaken);
         foreach (Sequence sequence in set.Running)
         {
+            if (sequence.Gap > 1) prompts++;
             if (sequence.Gap != 1) continue;
             decodes++;
             _tokensLeft--;
             _rowsLeft -= SampleRows(sequence);
         }
 
-        _tokensLeft = share.Limit(decodes, _tokensLeft);
+        _tokensLeft = share.Limit(decodes, prompts, _tokensLeft);
 
         Debug.Assert(_tokensLeft >= 0 && _rowsLeft >= 0, "A token and a row for every seat.");
     }

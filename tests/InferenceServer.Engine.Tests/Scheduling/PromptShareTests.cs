@@ -9,10 +9,23 @@ namespace InferenceServer.Engine.Tests.Scheduling;
 public sealed class PromptShareTests
 {
     [Fact]
+    public void Where_more_wait_for_a_first_token_than_run_prompts_take_more()
+    {
+        PromptShare share = new(1.5, 8);
+        for (int i = 0; i < PromptShare.AloneFirst; i++) share.Observe(2, 0, 10);
+        share.Observe(2, 10, 15); // half a unit a token
+        Assert.Equal(10, share.Limit(2, 1, 500)); // half of ten units
+        Assert.Equal(10, share.Limit(2, 2, 500));
+        Assert.Equal(30, share.Limit(2, 6, 500));
+        Assert.Equal(10 * PromptShare.MostWeight, share.Limit(2, 100, 500));
+        Assert.Equal(25, share.Limit(2, 100, 25));
+    }
+
+    [Fact]
     public void Nothing_is_limited_when_the_policy_is_off_or_nobody_decodes()
     {
-        Assert.Equal(500, new PromptShare(0, 8).Limit(8, 500));
-        Assert.Equal(500, new PromptShare(2, 8).Limit(0, 500));
+        Assert.Equal(500, new PromptShare(0, 8).Limit(8, 1, 500));
+        Assert.Equal(500, new PromptShare(2, 8).Limit(0, 1, 500));
     }
 
     [Fact]
@@ -21,12 +34,12 @@ public sealed class PromptShareTests
         PromptShare share = new(2, 8);
         for (int i = 0; i < PromptShare.AloneFirst; i++)
         {
-            Assert.Equal(0, share.Limit(3, 500));
+            Assert.Equal(0, share.Limit(3, 1, 500));
             share.Observe(3, 0, 10);
         }
 
-        Assert.Equal(PromptShare.FirstTokens, share.Limit(3, 500));
-        Assert.Equal(5, share.Limit(3, 5));
+        Assert.Equal(PromptShare.FirstTokens, share.Limit(3, 1, 500));
+        Assert.Equal(5, share.Limit(3, 1, 5));
     }
 
     [Fact]
@@ -35,11 +48,11 @@ public sealed class PromptShareTests
         PromptShare share = new(3, 8);
         ObserveAlone(share, 4, 10);
         share.Observe(4, 20, 10 + 20 * 0.5);
-        Assert.Equal(40, share.Limit(4, 500)); // 2 * 10 / 0.5
-        Assert.Equal(30, share.Limit(4, 30));
-        Assert.Equal(40, share.Limit(6, 500)); // the nearest number of decodes below stands in
+        Assert.Equal(40, share.Limit(4, 1, 500)); // 2 * 10 / 0.5
+        Assert.Equal(30, share.Limit(4, 1, 30));
+        Assert.Equal(40, share.Limit(6, 1, 500)); // the nearest number of decodes below stands in
         share.Observe(6, 0, 20);
-        Assert.Equal(80, share.Limit(6, 500));
+        Assert.Equal(80, share.Limit(6, 1, 500));
     }
 
     [Fact]
@@ -48,7 +61,7 @@ public sealed class PromptShareTests
         PromptShare share = new(2, 8);
         share.Observe(0, 100, 50);
         ObserveAlone(share, 1, 10);
-        Assert.Equal(20, share.Limit(1, 500));
+        Assert.Equal(20, share.Limit(1, 1, 500));
     }
 
     [Fact]
@@ -57,8 +70,8 @@ public sealed class PromptShareTests
         PromptShare share = new(1.1, 8);
         ObserveAlone(share, 2, 1);
         share.Observe(2, 1, 100);
-        Assert.Equal(PromptShare.LeastTokens, share.Limit(2, 500));
-        Assert.Equal(1, share.Limit(2, 1));
+        Assert.Equal(PromptShare.LeastTokens, share.Limit(2, 1, 500));
+        Assert.Equal(1, share.Limit(2, 1, 1));
     }
 
     [Fact]
@@ -70,11 +83,11 @@ public sealed class PromptShareTests
         {
             for (int step = 1; step < PromptShare.AloneEvery; step++)
             {
-                Assert.True(share.Limit(2, 500) >= PromptShare.LeastTokens, $"round {round}, step {step}");
+                Assert.True(share.Limit(2, 1, 500) >= PromptShare.LeastTokens, $"round {round}, step {step}");
                 share.Observe(2, 10, 20);
             }
 
-            Assert.Equal(0, share.Limit(2, 500));
+            Assert.Equal(0, share.Limit(2, 1, 500));
             share.Observe(2, 0, 10);
         }
     }
@@ -87,12 +100,12 @@ public sealed class PromptShareTests
         share.Observe(1, 0, 10);
         share.Observe(1, 0, 10);
         share.Observe(1, 10, 20);
-        Assert.Equal(10, share.Limit(1, 500));
+        Assert.Equal(10, share.Limit(1, 1, 500));
         share.Observe(1, 0, 200);
         share.Observe(1, 10, 200);
         share.Observe(1, 10, 20);
         share.Observe(1, 0, 10);
-        Assert.Equal(10, share.Limit(1, 500));
+        Assert.Equal(10, share.Limit(1, 1, 500));
     }
 
     [Fact]
@@ -102,9 +115,9 @@ public sealed class PromptShareTests
         for (int i = 0; i < 5; i++) share.Observe(1, 0, 10);
         for (int i = 0; i < 5; i++) share.Observe(1, 10, 20);
         for (int i = 0; i < 3; i++) share.Observe(1, 0, 20);
-        Assert.Equal(20, share.Limit(1, 500));
+        Assert.Equal(20, share.Limit(1, 1, 500));
         for (int i = 0; i < 3; i++) share.Observe(1, 10, 20 + 10 * 2);
-        Assert.Equal(10, share.Limit(1, 500));
+        Assert.Equal(10, share.Limit(1, 1, 500));
     }
 
     [Fact]
@@ -117,7 +130,7 @@ public sealed class PromptShareTests
         for (; prompt < 4096; steps++)
         {
             double alone = 35 + 15 * Math.Min(1, steps / 700.0), wild = steps % 50 == 0 ? 150 : 0;
-            int tokens = share.Limit(8, 4096 - prompt);
+            int tokens = share.Limit(8, 1, 4096 - prompt);
             double time = alone + 3 + tokens * (3.5 + 5.5 * prompt / 4096); // 3: read for however many tokens
             if (tokens == 0) time = alone;
             within += time <= 1.85 * alone ? 1 : 0;
