@@ -19,7 +19,8 @@ public sealed record EngineOptions
 
     /// <summary>
     /// How many times longer than its decodes alone a step may take by chunks of prompts beside them, as measured while running; 0: no limit.
-    /// Bounds what a long prompt does to other streams' time between tokens; costs that prompt time to its first token.
+    /// Bounds what a long prompt does to other streams' time between tokens; costs that prompt time to its first token. Where more requests wait for a first
+    /// token than run, prompts may add up to four times as much.
     /// </summary>
     public double DecodeSlowdown { get; init; }
 

@@ -64,7 +64,7 @@ internal abstract class DotEmitter
     /// </summary>
     protected virtual IReadOnlyList<(int Bytes, int Level)> StreamAhead => [];
 
-    /// <summary>The same on Zen 5, whose own prefetching ends sooner.</summary>
+    /// <summary>The same, measured on Zen 5.</summary>
     protected virtual IReadOnlyList<(int Bytes, int Level)> Zen5Ahead => StreamAhead;
 
     private IReadOnlyList<(int Bytes, int Level)> Ahead => MachineFeatures.IsIntel ? IntelAhead : MachineFeatures.IsZen5 ? Zen5Ahead : StreamAhead;

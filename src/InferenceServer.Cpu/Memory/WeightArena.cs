@@ -2,7 +2,7 @@ namespace InferenceServer.Cpu.Memory;
 
 /// <summary>
 /// Memory for weights, one behind the other in slabs. A matrix of its own buffer ends in 4 KB pages, for only whole 2 MB can be huge: a quarter of one of
-/// 5 MB, which then reads that much slower. Here the next one fills the page. What a slab has left is never touched, so it costs addresses only. Owned by
+/// 5 MB, and small pages read more slowly. Here the next one fills the page. What a slab has left is never touched, so it costs addresses only. Owned by
 /// the backend's thread; all of it is freed at once.
 /// </summary>
 /// <param name="hugePages">Ask for 2 MB pages.</param>

@@ -72,7 +72,7 @@ internal static class OptionCatalog
             (o, v) => o with { Kv = o.Kv with { PrefixCache = Bool(v) } }),
         new("Scheduler.TokensPerStep", "--tokens-per-step", "TOKENS", "Most tokens computed in one step. Default: 512 on a CPU, 2048 on a GPU, and no less than --max-running.",
             (o, v) => o with { Scheduler = o.Scheduler with { TokensPerStep = Int(v) } }),
-        new("Scheduler.DecodeSlowdown", "--decode-slowdown", "FACTOR", "How many times longer a step may take by prompts beside running streams; 0 is no limit. Default: 1.6 on a CPU, 0 on a GPU.",
+        new("Scheduler.DecodeSlowdown", "--decode-slowdown", "FACTOR", "How many times longer a step may take by prompts beside running streams (more where more requests wait for a first token than run); 0 is no limit. Default: 1.6 on a CPU, 0 on a GPU.",
             (o, v) => o with { Scheduler = o.Scheduler with { DecodeSlowdown = Number(v) } }),
         new("Scheduler.MaxRunning", "--max-running", "COUNT", "Most sequences that run at once. Default: 256.",
             (o, v) => o with { Scheduler = o.Scheduler with { MaxRunning = Int(v) } }),

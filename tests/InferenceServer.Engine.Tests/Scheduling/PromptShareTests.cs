@@ -166,6 +166,27 @@ public sealed class PromptShareTests
         else Assert.InRange(worst, longest * 0.9, longest);
     }
 
+    [Theory]
+    [InlineData(2, 15)] // as many prompts as streams: half of the decodes' ten milliseconds
+    [InlineData(6, 25)] // three times as many: three times as much
+    public void A_burst_of_prompts_takes_as_much_more_as_it_outnumbers_the_streams(int prompts, double longest)
+    {
+        CostlyRunner? runner = null;
+        InferenceEngine engine = Engine(1.5, time => runner = new CostlyRunner(time));
+        for (int i = 0; i < 2; i++) Assert.Null(engine.Submit(EngineHarness.Request($"stream {i}", prompt: 4, maxTokens: 500, firstToken: 1 + 10 * i)).Rejection);
+        for (int step = 0; step < 10; step++) engine.Loop.StepOnce();
+        for (int i = 0; i < prompts; i++) Assert.Null(engine.Submit(EngineHarness.Request($"long {i}", prompt: 400, maxTokens: 1, firstToken: 100 + 10 * i)).Rejection);
+        double worst = 0, computed = 0;
+        while (computed < 200 * prompts)
+        {
+            engine.Loop.StepOnce();
+            worst = Math.Max(worst, runner!.LastMilliseconds);
+            computed += runner.LastPromptTokens;
+        }
+
+        Assert.InRange(worst, longest * 0.9, longest);
+    }
+
     private static void ObserveAlone(PromptShare share, int decodes, double time)
     {
         for (int i = 0; i < PromptShare.AloneFirst; i++) share.Observe(decodes, 0, time);
